@@ -1,0 +1,40 @@
+// The HTTP client (libcurl). Synchronous; one connection is kept open per client and host.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+
+#include "http/http.h"
+
+namespace kedge::http {
+
+struct ClientRequest {
+  std::string method = "GET";
+  std::string url;  // "http://host:port/path?query", sent as it stands
+  Headers headers;
+  std::string body;
+  int body_fd = -1;  // if set: body_bytes of this file from its offset 0 instead
+  uint64_t body_bytes = 0;
+  std::chrono::milliseconds timeout{30'000};  // of the whole exchange
+  std::chrono::milliseconds connect_timeout{5'000};
+  uint64_t response_bytes_max = 64u << 20;  // above: kResourceExhausted
+  // If set, the body of a 2xx answer goes here piece by piece instead of into Response::body; an
+  // error ends the exchange.
+  std::function<Status(Bytes)> sink;
+  const std::atomic<bool>* cancelled = nullptr;
+};
+
+// Thread-safe: calls are serialised. A virtual seam, because tests put a network that fails in its
+// place.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  // Any HTTP status is a success here. Errors: kUnavailable (no connection, connection lost),
+  // kDeadlineExceeded, kResourceExhausted, kCancelled, kInvalidArgument (URL).
+  virtual Result<Response> Send(const ClientRequest& request) = 0;
+};
+
+std::unique_ptr<Transport> MakeCurlTransport();
+
+}  // namespace kedge::http

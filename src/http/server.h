@@ -1,0 +1,46 @@
+// The HTTP/1.1 server: one event loop thread for the connections, a pool of threads for the
+// handler. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+
+#include "http/http.h"
+
+namespace kedge::http {
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";
+  uint16_t port = 0;  // 0: a free one
+  uint32_t handler_threads = 16;
+  uint32_t connections_max = 8192;  // above: accepted and closed
+  uint32_t queue_max = 4096;  // requests waiting for a handler thread; above: 503 with Retry-After
+  uint64_t body_bytes_max = uint64_t{5} << 30;  // above: 413
+  uint64_t body_in_memory_max = 4u
+                                << 20;  // larger bodies are spooled to a file below spool_directory
+  Path spool_directory;                 // empty: large bodies are refused with 413
+  uint32_t header_bytes_max = 32u << 10;  // above: 431
+  std::chrono::milliseconds header_timeout{15'000};
+  std::chrono::milliseconds body_timeout{300'000};
+  std::chrono::milliseconds idle_timeout{75'000};
+};
+
+// Sends the response of one request; may be kept and called later, from any thread, once.
+using Responder = std::function<void(Response)>;
+// Called on a handler thread. Must call the responder, at once or later.
+using Handler = std::function<void(const Request&, Responder)>;
+// Makes the body of errors that the server itself answers with (400, 413, 431, 503 ...), so that
+// they have the API's form.
+using ErrorBody = std::function<Response(int status, std::string_view message)>;
+
+class Server {
+ public:
+  virtual ~Server() = default;  // stops
+  // Binds and serves at once. kUnavailable if the address is taken.
+  static Result<std::unique_ptr<Server>> Start(const ServerOptions& options, Handler handler,
+                                               ErrorBody error_body);
+  virtual uint16_t port() const = 0;
+  // Stops accepting, lets running requests end for at most `grace`, then closes everything.
+  virtual void Stop(std::chrono::milliseconds grace) = 0;
+};
+
+}  // namespace kedge::http

@@ -1,0 +1,89 @@
+// A model in its sandboxed process, seen from outside: starts `kedge-worker`, hands it the model
+// and a sealed shared-memory ring by descriptor, and passes requests through the ring. Used by the
+// agent and by `kedge run|bench`.
+//
+// Docs: ring.h has the layout of the ring and who may write what.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "tensor/dtype.h"
+#include "tensor/shape.h"
+
+namespace kedge::ring {
+
+// What the sandbox gave, shown in status. A filter that cannot be set is an error unless
+// `sandbox_required` is false.
+struct SandboxLevel {
+  bool seccomp = false;
+  bool landlock = false;
+  bool rlimits = false;
+  bool no_new_privileges = false;
+  std::string Text() const;  // "full", or what is missing: "no-landlock"
+};
+
+struct WorkerOptions {
+  Path program;          // kedge-worker
+  int model_so_fd = -1;  // borrowed; the worker gets duplicates
+  int weights_fd = -1;   // -1: none
+  uint32_t threads = 1;
+  uint64_t memory_bytes_max = uint64_t{4} << 30;  // RLIMIT_AS of the worker
+  std::chrono::milliseconds load_timeout{10'000};
+  std::chrono::milliseconds run_timeout{30'000};  // a run that takes longer: the worker is killed
+  uint32_t spin_us = 20;                          // busy waiting before a futex sleep, both sides
+  bool sandbox_required = true;
+};
+
+struct IoInfo {
+  std::string name;
+  DType dtype;
+  Shape shape;
+  uint64_t bytes;
+};
+
+// One worker process. Thread-safe: concurrent runs queue on the ring's slots.
+class WorkerProcess {
+ public:
+  virtual ~WorkerProcess() = default;  // kills and reaps the process
+
+  // Starts the worker and waits until it is ready.
+  // Errors: those of runtime::Model::Load as the worker reported them; kDeadlineExceeded;
+  // kFailedPrecondition if the sandbox could not be set up and is required; kUnavailable if it died
+  // while loading (with its last words).
+  static Result<std::unique_ptr<WorkerProcess>> Start(const WorkerOptions& options);
+
+  virtual const std::vector<IoInfo>& inputs() const = 0;
+  virtual const std::vector<IoInfo>& outputs() const = 0;
+  virtual const std::string& target() const = 0;
+  virtual const SandboxLevel& sandbox() const = 0;
+  virtual pid_t pid() const = 0;
+
+  // Runs once: copies the inputs into a slot of the ring, waits, copies the outputs out. Sizes must
+  // match IoInfo::bytes. Errors: kInvalidArgument for sizes; the model's own; kDeadlineExceeded
+  // (the worker was killed); kUnavailable if the worker died (it must be started anew).
+  virtual Status Run(std::span<const Bytes> inputs,
+                     std::span<const std::span<uint8_t>> outputs) = 0;
+
+  // Times inside the worker, for `kedge bench`: runs `runs` times on the tensors given and returns
+  // for each run the process CPU time (threads == 1) and wall time in nanoseconds.
+  struct BenchRun {
+    uint64_t cpu_ns;
+    uint64_t wall_ns;
+  };
+  virtual Result<std::vector<BenchRun>> Bench(std::span<const Bytes> inputs, uint32_t warmup,
+                                              uint32_t runs) = 0;
+
+  // False once the process has ended. `exit_text()` then says how ("killed by signal 11").
+  virtual bool alive() = 0;
+  virtual std::string exit_text() = 0;
+};
+
+}  // namespace kedge::ring

@@ -1,0 +1,49 @@
+// Waiting on a 32-bit word until another thread, or another process that maps the same memory,
+// changes it. Source: futex(2). SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <cstdint>
+#include <ctime>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace kedge {
+
+static_assert(sizeof(std::atomic<uint32_t>) == 4 && std::atomic<uint32_t>::is_always_lock_free);
+
+enum class FutexScope : int {
+  kThreads = FUTEX_PRIVATE_FLAG,  // the threads of this process
+  kProcesses = 0,                 // whoever maps the memory
+};
+
+// Sleeps while `word` is `expected`, at most for `timeout` (negative: for ever). May return at any
+// time for no reason; the caller looks at the word again. False if the time was over.
+inline bool FutexWait(std::atomic<uint32_t>& word, uint32_t expected, FutexScope scope,
+                      std::chrono::nanoseconds timeout = std::chrono::nanoseconds(-1)) {
+  timespec limit{};
+  limit.tv_sec = static_cast<time_t>(timeout.count() / 1'000'000'000);
+  limit.tv_nsec = static_cast<long>(timeout.count() % 1'000'000'000);
+  const long result = ::syscall(SYS_futex, &word, FUTEX_WAIT | static_cast<int>(scope), expected,
+                                timeout.count() < 0 ? nullptr : &limit, nullptr, 0);
+  return result == 0 || errno != ETIMEDOUT;
+}
+
+inline void FutexWake(std::atomic<uint32_t>& word, FutexScope scope, int waiters = INT_MAX) {
+  ::syscall(SYS_futex, &word, FUTEX_WAKE | static_cast<int>(scope), waiters, nullptr, nullptr, 0);
+}
+
+// Tells the core that this is a waiting loop.
+inline void SpinPause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace kedge

@@ -55,10 +55,12 @@ function(kedge_program name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endfunction()
 
-# kedge_test(json_test SOURCES json_test.cc DEPS kedge::base [LABEL unit] [TIMEOUT seconds])
-# A GoogleTest program registered with ctest as one test; the label is its kind.
+# kedge_test(json_test SOURCES json_test.cc DEPS kedge::base [LABEL unit] [TIMEOUT seconds] [NOT_SANITISED])
+# A GoogleTest program registered with ctest as one test; the label is its kind. Unit and golden tests are also labelled
+# `sanitised`, which scripts/test runs under ASan and UBSan, unless NOT_SANITISED is given (with the reason beside it).
+add_custom_target(kedge_sanitised_tests)
 function(kedge_test name)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "NOT_SANITISED" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
   if(NOT BUILD_TESTING)
     return()
   endif()
@@ -73,7 +75,12 @@ function(kedge_test name)
   target_link_libraries(${name} PRIVATE kedge_options ${ARG_DEPS} GTest::gmock GTest::gtest_main Threads::Threads)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/test)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+  set(labels ${ARG_LABEL})
+  if(ARG_LABEL MATCHES "^(unit|golden)$" AND NOT ARG_NOT_SANITISED)
+    list(APPEND labels sanitised)
+    add_dependencies(kedge_sanitised_tests ${name})
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${ARG_TIMEOUT}
     ENVIRONMENT "KEDGE_SOURCE_DIR=${PROJECT_SOURCE_DIR};KEDGE_BIN_DIR=${PROJECT_BINARY_DIR}/bin")
 endfunction()
 

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocol/device_credentials.h"
+
+#include "base/json/json.h"
+#include "protocol/edge_api.h"
+#include "protocol/json_members.h"
+
+namespace kedge::protocol {
+
+std::string WriteDeviceCredentials(const DeviceCredentials& credentials) {
+  json::Object object;
+  if (!credentials.endpoint.empty()) object.Set("Endpoint", credentials.endpoint);
+  object.Set("Region", credentials.region);
+  object.Set("DeviceFleetName", credentials.device_fleet_name);
+  object.Set("DeviceName", credentials.device_name);
+  object.Set("AccessKeyId", credentials.access_key_id);
+  object.Set("SecretAccessKey", credentials.secret_access_key);
+  return json::WritePretty(std::move(object));
+}
+
+Result<DeviceCredentials> ParseDeviceCredentials(std::string_view json_text) {
+  auto value = json::Parse(json_text, {.bytes_max = kCredentialsBytesMax, .depth_max = 4});
+  // The reader's message could quote the text, and the text holds a secret.
+  if (!value) return InvalidArgument("device credentials are not one JSON object");
+  ObjectReader reader(*value, "");
+  DeviceCredentials credentials;
+  credentials.endpoint = reader.String("Endpoint");
+  credentials.region = reader.String("Region", true);
+  credentials.device_fleet_name = reader.String("DeviceFleetName", true);
+  credentials.device_name = reader.String("DeviceName", true);
+  credentials.access_key_id = reader.String("AccessKeyId", true);
+  credentials.secret_access_key = reader.String("SecretAccessKey", true);
+  KEDGE_TRY_STATUS(reader.status());
+  if (!IsDeviceName(credentials.device_name))
+    return InvalidArgument("member DeviceName is not the name of a device");
+  if (!IsDeviceName(credentials.device_fleet_name))
+    return InvalidArgument("member DeviceFleetName is not the name of a fleet");
+  return credentials;
+}
+
+}  // namespace kedge::protocol

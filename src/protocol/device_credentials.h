@@ -1,0 +1,33 @@
+// The file that `kedge device enroll` writes and the agent reads (`kedge_credentials_path`): who
+// the device is, where its server is, and a key that opens only this device's operations.
+//
+//   {"Endpoint": "http://127.0.0.1:8080", "Region": "us-east-1", "DeviceFleetName": "fleet",
+//    "DeviceName": "device", "AccessKeyId": "KDEV...", "SecretAccessKey": "..."}
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace kedge::protocol {
+
+constexpr size_t kCredentialsBytesMax = 64 << 10;
+
+struct DeviceCredentials {
+  std::string endpoint;  // may be empty: the agent's configuration names it
+  std::string region;
+  std::string device_fleet_name;
+  std::string device_name;
+  std::string access_key_id;
+  std::string secret_access_key;
+  friend bool operator==(const DeviceCredentials&, const DeviceCredentials&) = default;
+};
+
+std::string WriteDeviceCredentials(const DeviceCredentials& credentials);
+// kInvalidArgument naming the member that is missing, of another kind or empty. The secret never
+// stands in a message.
+Result<DeviceCredentials> ParseDeviceCredentials(std::string_view json_text);
+
+}  // namespace kedge::protocol

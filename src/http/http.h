@@ -1,5 +1,6 @@
 // Plain HTTP types: what crosses the border of this folder. Boost.Beast (server) and libcurl
-// (client) stay inside. SPDX-License-Identifier: Apache-2.0
+// (client) stay inside.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/result.h"
 
@@ -24,6 +26,8 @@ struct Headers {
   const std::string* Find(std::string_view name) const;
   std::string Get(std::string_view name, std::string_view other = "") const;
   void Set(std::string_view name, std::string value);  // replaces all of that name
+  // How many fields of that name (any case) there are.
+  size_t Count(std::string_view name) const;
 };
 
 // A request as received. `target` is the raw request target ("/path?query"), undecoded: signatures
@@ -45,7 +49,8 @@ struct Request {
 
 struct Response {
   int status = 200;
-  Headers headers;  // Content-Length is set by the server
+  // Content-Length is set by the server, except that an answer to HEAD may bring its own.
+  Headers headers;
   std::string body;
   // If set, the body is `file_bytes` from `file_offset` of this open file instead.
   std::shared_ptr<FileDescriptor> file;
@@ -53,11 +58,27 @@ struct Response {
   uint64_t file_bytes = 0;
 };
 
+// %XX becomes its byte; a '%' without two hexadecimal digits stays, and so does '+'.
 std::string PercentDecode(std::string_view text);
 // RFC 3986 unreserved characters stay; others become %XX in upper case. '/' stays if keep_slash.
 std::string PercentEncode(std::string_view text, bool keep_slash);
 // "a=1&b" -> {{"a","1"},{"b",""}}, decoded.
 std::vector<std::pair<std::string, std::string>> ParseQuery(std::string_view query);
+// "Not Found" for 404; "Unknown" for numbers that RFC 9110 does not name.
 std::string_view ReasonPhrase(int status);
+// RFC 9110 section 5.6.7: "Sun, 22 Nov 2026 07:09:38 GMT"; milliseconds are cut off.
+std::string FormatHttpDate(EpochMs time);
+// ASCII letters only; what is not one compares as it stands.
+bool EqualIgnoringCase(std::string_view a, std::string_view b);
+std::string LowerCase(std::string_view text);
+
+// The parts of "http://host:port/path?query".
+struct Url {
+  std::string scheme;     // "http" or "https"
+  std::string authority;  // "host:port", as it stands in the URL
+  std::string target;     // "/path?query"; "/" if the URL ends after the authority
+};
+// kInvalidArgument for another scheme, an empty host, user information or a control character.
+Result<Url> SplitUrl(std::string_view url);
 
 }  // namespace kedge::http

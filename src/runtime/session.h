@@ -40,22 +40,27 @@ class Model {
 
   // Loads from two open files (both may be closed afterwards); weights_fd -1 for a model without
   // weights. The object is never opened by name again: the bytes that were verified are the bytes
-  // that run. Errors: kInvalidArgument if it is not a compiled model or not of this ABI version,
-  // kFailedPrecondition if it is for another architecture or needs CPU features that this machine
-  // lacks (named), kDataLoss if weights.bin has another size or, with `check_weights_hash`, another
-  // digest than the code was made for.
+  // that run, as long as nobody writes to the file (give a sealed memfd where that is not sure).
+  // Digests are checked by whoever opened the files. Errors: kInvalidArgument if it is not a
+  // compiled model or not of this ABI version, kFailedPrecondition if it is for another
+  // architecture or needs CPU features that this machine lacks (both sides are named), kDataLoss if
+  // weights.bin has another size than the code was made for.
   static Result<std::shared_ptr<const Model>> Load(int model_so_fd, int weights_fd);
 };
 
+constexpr uint32_t kThreadsMax = 64;
+
 struct SessionOptions {
-  uint32_t threads = 1;  // 1..64
+  uint32_t threads = 1;   // 1..kThreadsMax
+  uint32_t spin_us = 30;  // how long idle threads wait busily for the next op before they sleep
 };
 
 // One arena for one run at a time. Not thread-safe; several sessions may share one model.
 class Session {
  public:
   virtual ~Session() = default;
-  // kResourceExhausted if the arena cannot be had.
+  // kInvalidArgument for a number of threads outside its range, kResourceExhausted if the arena or
+  // a thread cannot be had.
   static Result<std::unique_ptr<Session>> Create(std::shared_ptr<const Model> model,
                                                  const SessionOptions& options);
 

@@ -47,12 +47,15 @@ function(kedge_library name)
   add_library(kedge::${name} ALIAS kedge_${name})
 endfunction()
 
-# kedge_program(kedge-agent SOURCES main.cc DEPS kedge::agent): an executable in build/<preset>/bin.
+# kedge_program(kedge-agent SOURCES main.cc DEPS kedge::agent): an executable in build/<preset>/bin. Target kedge_programs
+# builds them all.
+add_custom_target(kedge_programs)
 function(kedge_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE kedge_options ${ARG_DEPS} Threads::Threads)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  add_dependencies(kedge_programs ${name})
 endfunction()
 
 # kedge_test(json_test SOURCES json_test.cc DEPS kedge::base [LABEL unit] [TIMEOUT seconds] [NOT_SANITISED])

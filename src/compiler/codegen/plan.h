@@ -70,8 +70,8 @@ struct Buffer {
   std::function<void(std::span<uint8_t> to)> pack;
 };
 
-// A place in a buffer, given to a kernel as one pointer.
-struct Operand {
+// A place in a buffer, given to a kernel as one pointer: an operand of a step.
+struct BufferRef {
   BufferId buffer = -1;
   uint64_t offset = 0;  // bytes from the buffer's start
 };
@@ -86,8 +86,8 @@ struct Step {
   // with one pointer per operand, writes first, then reads (codegen/source.h makes the head). It
   // may include headers of src/kernels. Holds integers and floats of the model, never a string.
   std::string source;
-  std::vector<Operand> writes;
-  std::vector<Operand> reads;
+  std::vector<BufferRef> writes;
+  std::vector<BufferRef> reads;
   // The kernel is called for every task in [0, tasks), in any order, on any threads. Tasks write
   // disjoint places. 1 for what takes less than about 20 us.
   uint32_t tasks = 1;

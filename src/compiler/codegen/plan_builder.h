@@ -30,19 +30,19 @@ class PlanBuilder {
 
   // The place of a value in its own layout. A constant is put into weights.bin row-major at its
   // first use.
-  Operand Read(ValueId id);
-  Operand Write(ValueId id);
+  BufferRef Read(ValueId id);
+  BufferRef Write(ValueId id);
   // The place of a value row-major: its own, or a temporary with a reorder step before (after) the
   // node's own steps.
-  Operand ReadPlain(ValueId id);
-  Operand WritePlain(ValueId id);
+  BufferRef ReadPlain(ValueId id);
+  BufferRef WritePlain(ValueId id);
 
   // Arena memory that lives from the first to the last step that names it.
-  Operand Scratch(uint64_t bytes);
+  BufferRef Scratch(uint64_t bytes);
   // Constants made for a kernel: packed weights, tables. Equal keys share one buffer; the key names
   // source value and packing, for example "conv 12 16x2".
-  Operand Weights(const std::string& key, uint64_t bytes,
-                  std::function<void(std::span<uint8_t>)> pack);
+  BufferRef Weights(const std::string& key, uint64_t bytes,
+                    std::function<void(std::span<uint8_t>)> pack);
 
   // Appends a step of the current node; fills in `nodes` if empty.
   void Add(Step step);
@@ -55,29 +55,33 @@ class PlanBuilder {
   Plan Finish() &&;
 
  private:
+  // Where a value lies: `offset` bytes into its root's storage.
   struct Place {
-    BufferId buffer = -1;
+    ValueId root = kNoValue;
     uint64_t offset = 0;
   };
   struct Pending {
     ValueId value;
-    Operand plain;
+    BufferRef plain;
   };
 
-  void PlaceValues();
+  void PlaceInputsAndOutputs();
   void PlaceView(const Node& node);
+  void PlaceSlices(const Node& node);
   void PlaceConcat(const Node& node);
+  bool TryAttach(ValueId part, ValueId whole, uint64_t offset);
+  Place Find(ValueId id) const;
   BufferId AddBuffer(Buffer buffer);
-  Place& Locate(ValueId id);
-  void AddReorder(ValueId id, Operand from, Operand to, bool to_plain);
+  BufferId BufferOf(ValueId root);
+  uint64_t BytesOf(ValueId id) const;
+  void CopyOutputs();
 
   const Graph& graph_;
   const Target& target_;
   LayoutTable layouts_;
-  std::vector<ValueId> hosts_;    // the value in whose storage this one lies, or itself
-  std::vector<uint64_t> within_;  // bytes from the host's start
-  std::vector<Place> places_;
-  std::map<ValueId, Operand> plain_copies_;
+  std::vector<Place> parents_;     // by ValueId; a root is its own parent
+  std::vector<BufferId> buffers_;  // of roots, by ValueId; -1 before the first use
+  std::map<ValueId, BufferRef> plain_copies_;
   std::map<std::string, BufferId> packed_;
   std::vector<Pending> pending_;
   int32_t node_ = -1;

@@ -9,12 +9,12 @@ namespace kedge::protocol {
 
 std::string WriteDeviceCredentials(const DeviceCredentials& credentials) {
   json::Object object;
-  if (!credentials.endpoint.empty()) object.Set("Endpoint", credentials.endpoint);
-  object.Set("Region", credentials.region);
-  object.Set("DeviceFleetName", credentials.device_fleet_name);
-  object.Set("DeviceName", credentials.device_name);
-  object.Set("AccessKeyId", credentials.access_key_id);
-  object.Set("SecretAccessKey", credentials.secret_access_key);
+  if (!credentials.endpoint.empty()) object.Set("endpoint", credentials.endpoint);
+  object.Set("region", credentials.region);
+  object.Set("device_fleet_name", credentials.device_fleet_name);
+  object.Set("device_name", credentials.device_name);
+  object.Set("access_key_id", credentials.access_key_id);
+  object.Set("secret_access_key", credentials.secret_access_key);
   return json::WritePretty(std::move(object));
 }
 
@@ -24,17 +24,17 @@ Result<DeviceCredentials> ParseDeviceCredentials(std::string_view json_text) {
   if (!value) return InvalidArgument("device credentials are not one JSON object");
   ObjectReader reader(*value, "");
   DeviceCredentials credentials;
-  credentials.endpoint = reader.String("Endpoint");
-  credentials.region = reader.String("Region", true);
-  credentials.device_fleet_name = reader.String("DeviceFleetName", true);
-  credentials.device_name = reader.String("DeviceName", true);
-  credentials.access_key_id = reader.String("AccessKeyId", true);
-  credentials.secret_access_key = reader.String("SecretAccessKey", true);
+  credentials.endpoint = reader.String("endpoint");
+  credentials.region = reader.String("region", true);
+  credentials.device_fleet_name = reader.String("device_fleet_name", true);
+  credentials.device_name = reader.String("device_name", true);
+  credentials.access_key_id = reader.String("access_key_id", true);
+  credentials.secret_access_key = reader.String("secret_access_key", true);
   KEDGE_TRY_STATUS(reader.status());
   if (!IsDeviceName(credentials.device_name))
-    return InvalidArgument("member DeviceName is not the name of a device");
+    return InvalidArgument("member device_name is not the name of a device");
   if (!IsDeviceName(credentials.device_fleet_name))
-    return InvalidArgument("member DeviceFleetName is not the name of a fleet");
+    return InvalidArgument("member device_fleet_name is not the name of a fleet");
   return credentials;
 }
 

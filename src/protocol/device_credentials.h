@@ -1,8 +1,8 @@
 // The file that `kedge device enroll` writes and the agent reads (`kedge_credentials_path`): who
 // the device is, where its server is, and a key that opens only this device's operations.
 //
-//   {"Endpoint": "http://127.0.0.1:8080", "Region": "us-east-1", "DeviceFleetName": "fleet",
-//    "DeviceName": "device", "AccessKeyId": "KDEV...", "SecretAccessKey": "..."}
+//   {"endpoint": "http://127.0.0.1:8080", "region": "us-east-1", "device_fleet_name": "fleet",
+//    "device_name": "device", "access_key_id": "KDEV...", "secret_access_key": "..."}
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -130,12 +130,12 @@ TEST(DeviceCredentials, SurviveTheTripAndNeverTellTheSecret) {
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, credentials);
 
-  auto broken = ParseDeviceCredentials(R"({"SecretAccessKey":"very-secret")");
+  auto broken = ParseDeviceCredentials(R"({"secret_access_key":"very-secret")");
   ASSERT_FALSE(broken);
   EXPECT_EQ(broken.error().message.find("very-secret"), std::string::npos);
-  auto missing = ParseDeviceCredentials(R"({"Region":"r","SecretAccessKey":"very-secret"})");
+  auto missing = ParseDeviceCredentials(R"({"region":"r","secret_access_key":"very-secret"})");
   ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().message, "member DeviceFleetName is missing");
+  EXPECT_EQ(missing.error().message, "member device_fleet_name is missing");
 }
 
 }  // namespace

@@ -209,9 +209,10 @@ void ReplaceIn(std::string& text, std::string_view from, std::string_view to) {
 void AddCommonMutants(Mutants& mutants) {
   mutants.Add("method", [](Request& r) { r.method = r.method == "GET" ? "PUT" : "GET"; });
   mutants.Add("method in lower case", [](Request& r) { r.method = LowerCase(r.method); });
-  mutants.Add("longer path", [](Request& r) { r.target.insert(1, "x"); });
+  mutants.Add("longer path", [](Request& r) { r.target.insert(r.path().size(), "x"); });
   mutants.Add("another segment", [](Request& r) { r.target.insert(0, "/admin"); });
-  mutants.Add("path with an encoded byte", [](Request& r) { r.target.insert(1, "%2e"); });
+  mutants.Add("path with an encoded byte",
+              [](Request& r) { r.target.insert(r.path().size(), "%2e"); });
   mutants.Add("added parameter", [](Request& r) {
     r.target += (r.target.find('?') == std::string::npos ? "?" : "&") + std::string("added=1");
   });

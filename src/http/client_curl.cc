@@ -1,0 +1,253 @@
+// The client over libcurl. libcurl stays in this one file.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <curl/curl.h>
+#include <mutex>
+#include <optional>
+#include <unistd.h>
+
+#include "http/client.h"
+
+namespace kedge::http {
+
+namespace {
+
+constexpr size_t kResponseHeaderBytesMax = 256u << 10;
+
+// What the callbacks of one exchange share. A callback that stops the exchange says why in `error`.
+struct Transfer {
+  const ClientRequest& request;
+  Response response;
+  std::optional<Error> error;
+  uint64_t received_bytes = 0;
+  uint64_t sent_bytes = 0;
+  size_t header_bytes = 0;
+};
+
+// A number of bytes other than those given tells curl to stop.
+size_t StopWith(Transfer& transfer, Error why, size_t given) {
+  transfer.error = std::move(why);
+  return given == 0 ? 1 : 0;
+}
+
+size_t OnHeader(char* from, size_t, size_t n, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  std::string_view line(from, n);
+  transfer.header_bytes += n;
+  if (transfer.header_bytes > kResponseHeaderBytesMax)
+    return StopWith(transfer, ResourceExhausted("the header of the answer is too long"), n);
+  while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
+  if (line.substr(0, 5) == "HTTP/") {  // anew after "100 Continue"
+    transfer.response.headers.list.clear();
+    const size_t blank = std::min(line.find(' '), line.size());
+    transfer.response.status = std::atoi(std::string(line.substr(blank)).c_str());
+    return n;
+  }
+  const size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return n;
+  std::string_view value = line.substr(colon + 1);
+  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
+  transfer.response.headers.list.emplace_back(std::string(line.substr(0, colon)),
+                                              std::string(value));
+  return n;
+}
+
+size_t OnBody(char* from, size_t, size_t n, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const ClientRequest& request = transfer.request;
+  transfer.received_bytes += n;
+  if (transfer.received_bytes > request.response_bytes_max)
+    return StopWith(transfer,
+                    ResourceExhausted("the answer is longer than the limit of " +
+                                      std::to_string(request.response_bytes_max) + " bytes"),
+                    n);
+  const std::string_view piece(from, n);
+  if (request.sink && transfer.response.status >= 200 && transfer.response.status < 300) {
+    if (Status status = request.sink(AsBytes(piece)); !status)
+      return StopWith(transfer, std::move(status).error(), n);
+  } else {
+    transfer.response.body += piece;
+  }
+  return n;
+}
+
+size_t OnUpload(char* to, size_t, size_t room, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const ClientRequest& request = transfer.request;
+  if (request.body_fd < 0) {
+    const size_t n = std::min(room, request.body.size() - transfer.sent_bytes);
+    std::copy_n(request.body.data() + transfer.sent_bytes, n, to);
+    transfer.sent_bytes += n;
+    return n;
+  }
+  const size_t wanted = std::min<uint64_t>(room, request.body_bytes - transfer.sent_bytes);
+  if (wanted == 0) return 0;
+  const ssize_t n = ::pread(request.body_fd, to, wanted, static_cast<off_t>(transfer.sent_bytes));
+  if (n <= 0) {
+    transfer.error =
+        DataLoss("the file to send ended after " + std::to_string(transfer.sent_bytes) + " of " +
+                 std::to_string(request.body_bytes) + " bytes");
+    return CURL_READFUNC_ABORT;
+  }
+  transfer.sent_bytes += static_cast<uint64_t>(n);
+  return static_cast<size_t>(n);
+}
+
+// curl starts a body again when a kept connection turned out to be dead.
+int OnSeek(void* user, curl_off_t offset, int origin) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_CANTSEEK;
+  transfer.sent_bytes = static_cast<uint64_t>(offset);
+  return CURL_SEEKFUNC_OK;
+}
+
+int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  const auto& transfer = *static_cast<const Transfer*>(user);
+  const std::atomic<bool>* cancelled = transfer.request.cancelled;
+  return cancelled != nullptr && cancelled->load() ? 1 : 0;
+}
+
+Error ToError(CURLcode code, const Transfer& transfer, std::string_view detail) {
+  if (transfer.error.has_value()) return *transfer.error;
+  const std::string what = transfer.request.method + " " +
+                           transfer.request.url.substr(0, transfer.request.url.find('?')) + ": " +
+                           std::string(detail);
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return DeadlineExceeded(what);
+    case CURLE_ABORTED_BY_CALLBACK:
+      return Cancelled(what);
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+      return InvalidArgument(what);
+    case CURLE_OUT_OF_MEMORY:
+      return ResourceExhausted(what);
+    default:
+      return Unavailable(what);
+  }
+}
+
+class HeaderList {
+ public:
+  HeaderList() = default;
+  ~HeaderList() { curl_slist_free_all(list_); }
+  HeaderList(const HeaderList&) = delete;
+  HeaderList& operator=(const HeaderList&) = delete;
+  Status Append(const std::string& line) {
+    curl_slist* longer = curl_slist_append(list_, line.c_str());
+    if (longer == nullptr) return ResourceExhausted("out of memory");
+    list_ = longer;
+    return {};
+  }
+  curl_slist* get() const { return list_; }
+
+ private:
+  curl_slist* list_ = nullptr;
+};
+
+bool HasLineBreak(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
+}
+
+Status ToHeaderList(const ClientRequest& request, HeaderList& list) {
+  for (const auto& [name, value] : request.headers.list) {
+    if (name.empty() || HasLineBreak(name) || HasLineBreak(value))
+      return InvalidArgument("header '" + name + "' has an empty name or a line break");
+    // "Name;" is curl's way to send a header with an empty value.
+    KEDGE_TRY_STATUS(list.Append(value.empty() ? name + ";" : name + ": " + value));
+  }
+  // What curl would add by itself, and a signature would not cover.
+  for (const char* name : {"Accept", "Content-Type", "Expect"}) {
+    if (request.headers.Find(name) == nullptr)
+      KEDGE_TRY_STATUS(list.Append(std::string(name) + ":"));
+  }
+  return {};
+}
+
+class CurlTransport final : public Transport {
+ public:
+  CurlTransport() {
+    static const CURLcode kInitialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+    KEDGE_CHECK(kInitialised == CURLE_OK);
+    easy_ = curl_easy_init();
+    KEDGE_CHECK(easy_ != nullptr);
+  }
+  ~CurlTransport() override { curl_easy_cleanup(easy_); }
+  CurlTransport(const CurlTransport&) = delete;
+  CurlTransport& operator=(const CurlTransport&) = delete;
+
+  Result<Response> Send(const ClientRequest& request) override {
+    KEDGE_TRY(const Url url, SplitUrl(request.url));  // curl would take a file: or ftp: URL
+    const std::lock_guard lock(mutex_);
+    curl_easy_reset(easy_);  // keeps the connection
+    HeaderList headers;
+    KEDGE_TRY_STATUS(ToHeaderList(request, headers));
+    Transfer transfer{.request = request};
+    char detail[CURL_ERROR_SIZE] = {};
+    curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, detail);
+    curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers.get());
+    SetGeneral(request);
+    SetCallbacks(transfer);
+    SetBody(request);
+    const CURLcode code = curl_easy_perform(easy_);
+    curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, nullptr);
+    if (code != CURLE_OK)
+      return ToError(code, transfer, *detail != '\0' ? detail : curl_easy_strerror(code));
+    return std::move(transfer.response);
+  }
+
+ private:
+  void SetGeneral(const ClientRequest& request) {
+    curl_easy_setopt(easy_, CURLOPT_URL, request.url.c_str());
+    curl_easy_setopt(easy_, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy_, CURLOPT_PROXY, "");  // an environment variable must not redirect us
+    curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
+    curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
+                     static_cast<long>(request.connect_timeout.count()));
+  }
+
+  void SetCallbacks(Transfer& transfer) {
+    curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, OnHeader);
+    curl_easy_setopt(easy_, CURLOPT_HEADERDATA, &transfer);
+    curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, OnBody);
+    curl_easy_setopt(easy_, CURLOPT_WRITEDATA, &transfer);
+    curl_easy_setopt(easy_, CURLOPT_READFUNCTION, OnUpload);
+    curl_easy_setopt(easy_, CURLOPT_READDATA, &transfer);
+    curl_easy_setopt(easy_, CURLOPT_SEEKFUNCTION, OnSeek);
+    curl_easy_setopt(easy_, CURLOPT_SEEKDATA, &transfer);
+    curl_easy_setopt(easy_, CURLOPT_XFERINFOFUNCTION, OnProgress);
+    curl_easy_setopt(easy_, CURLOPT_XFERINFODATA, &transfer);
+    curl_easy_setopt(easy_, CURLOPT_NOPROGRESS, 0L);
+  }
+
+  void SetBody(const ClientRequest& request) {
+    const uint64_t bytes = request.body_fd >= 0 ? request.body_bytes : request.body.size();
+    const auto length = static_cast<curl_off_t>(bytes);
+    if (request.method == "HEAD") {
+      curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L);
+    } else if (request.method == "POST") {
+      curl_easy_setopt(easy_, CURLOPT_POST, 1L);
+      curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, length);
+    } else if (bytes > 0 || request.method == "PUT") {
+      curl_easy_setopt(easy_, CURLOPT_UPLOAD, 1L);
+      curl_easy_setopt(easy_, CURLOPT_INFILESIZE_LARGE, length);
+    } else {
+      curl_easy_setopt(easy_, CURLOPT_HTTPGET, 1L);
+    }
+    if (request.method != "HEAD" && request.method != "POST")
+      curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
+
+  std::mutex mutex_;  // held over the exchange: that is what "serialised" means
+  CURL* easy_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> MakeCurlTransport() { return std::make_unique<CurlTransport>(); }
+
+}  // namespace kedge::http

@@ -11,6 +11,7 @@ namespace kedge {
 struct Flags::State {
   CLI::App app;
   std::string program;
+  bool own_version = false;
 };
 
 namespace {
@@ -53,6 +54,10 @@ Flags::Argument Flags::Positionals(const std::string& name, std::vector<std::str
 }
 Flags::Argument Flags::Option(const std::string& names, std::string* value,
                               const std::string& help) {
+  if (names == "--version") {
+    state_->app.set_version_flag();
+    state_->own_version = true;
+  }
   return Argument(state_->app.add_option(names, *value, help)->capture_default_str());
 }
 Flags::Argument Flags::Option(const std::string& names, int64_t* value, const std::string& help) {
@@ -72,6 +77,10 @@ Flags::Argument Flags::Flag(const std::string& names, bool* value, const std::st
 void Flags::Footer(const std::string& text) { state_->app.footer(text); }
 
 std::optional<int> Flags::Parse(int argc, const char* const* argv) {
+  if (state_->own_version && argc == 2 && std::string_view(argv[1]) == "--version") {
+    std::printf("kedge %s\n", KEDGE_VERSION);
+    return kExitSuccess;
+  }
   try {
     state_->app.parse(argc, argv);
     return std::nullopt;

@@ -46,7 +46,8 @@ class Flags {
 
   // The variables must live until Parse() has returned; their values before it are the defaults.
   // `names` may hold a short form:
-  // "-o,--output".
+  // "-o,--output". A string option "--version" replaces the flag of that name, which then works
+  // only as the one argument.
   Argument Positional(const std::string& name, std::string* value, const std::string& help);
   Argument Positionals(const std::string& name, std::vector<std::string>* values,
                        const std::string& help);

@@ -55,5 +55,19 @@ TEST(Flags, ExitCodesAreTheShells) {
   }
 }
 
+TEST(Flags, AnOwnVersionOptionReplacesTheFlag) {
+  const auto parse = [](std::vector<const char*> words, std::string& version) {
+    Flags flags("kedge test", "Does nothing.");
+    flags.Option("--version", &version, "version of something").Required();
+    words.insert(words.begin(), "kedge");
+    return flags.Parse(static_cast<int>(words.size()), words.data());
+  };
+  std::string version;
+  EXPECT_FALSE(parse({"--version", "1.0"}, version));
+  EXPECT_EQ(version, "1.0");
+  EXPECT_EQ(parse({"--version"}, version), kExitSuccess);
+  EXPECT_EQ(parse({}, version), kExitUsage);
+}
+
 }  // namespace
 }  // namespace kedge

@@ -18,7 +18,7 @@ namespace kedge::cli {
 namespace {
 
 constexpr Command kCommands[] = {
-#define KEDGE_COMMAND(words, function, summary) {words, function, summary},
+#define KEDGE_COMMAND(words, function, summary) {words, summary, function},
 #include "cli/commands.inc"
 #undef KEDGE_COMMAND
 };

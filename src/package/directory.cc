@@ -113,8 +113,10 @@ Result<VerifiedPackage> OpenPackageDirectory(int directory, const trust::Trusted
   VerifiedPackage package;
   KEDGE_TRY(package.manifest_text_, ReadText(files, kManifestName, kManifestBytesMax));
   KEDGE_TRY(package.signature_text_, ReadText(files, kSignatureName, kSignatureBytesMax));
-  KEDGE_TRY(package.manifest_,
+  KEDGE_TRY(Authenticated authenticated,
             Authenticate(package.manifest_text_, package.signature_text_, roots));
+  package.manifest_ = std::move(authenticated.manifest);
+  package.key_id_ = std::move(authenticated.key_id);
 
   // The package file with this content is written into nothing but a digest: its identity.
   crypto::Hasher whole;

@@ -38,6 +38,8 @@ class VerifiedPackage {
   const std::string& manifest_text() const { return manifest_text_; }
   // The text of model.sig.
   const std::string& signature_text() const { return signature_text_; }
+  // Key id of the root that signed it.
+  const std::string& key_id() const { return key_id_; }
   // The entry for the best of `targets` (best first) that the package has; kFailedPrecondition
   // naming both sides if none.
   Result<TargetEntry> SelectTarget(const std::vector<std::string>& targets) const;
@@ -64,6 +66,7 @@ class VerifiedPackage {
   Manifest manifest_;
   std::string manifest_text_;
   std::string signature_text_;
+  std::string key_id_;
   std::string sha256_;
   FileDescriptor file_;                    // the package file
   std::map<std::string, Source> sources_;  // by name, the manifest's files only

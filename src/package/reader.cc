@@ -90,8 +90,10 @@ Result<VerifiedPackage> OpenPackage(int fd, const trust::TrustedRoots& roots) {
   KEDGE_TRY(StoredReader reader, StoredReader::Open(package.file_.get(), file_bytes));
   KEDGE_TRY(package.manifest_text_, ReadTextEntry(reader, kManifestName, kManifestBytesMax));
   KEDGE_TRY(package.signature_text_, ReadTextEntry(reader, kSignatureName, kSignatureBytesMax));
-  KEDGE_TRY(package.manifest_,
+  KEDGE_TRY(Authenticated authenticated,
             Authenticate(package.manifest_text_, package.signature_text_, roots));
+  package.manifest_ = std::move(authenticated.manifest);
+  package.key_id_ = std::move(authenticated.key_id);
   const uint64_t expected =
       ExpectedStreamBytes(package.manifest_text_, package.signature_text_, package.manifest_);
   if (reader.stream_bytes() != expected) {

@@ -100,7 +100,7 @@ Result<std::string> SignStatement(std::string_view statement, const Signer& sign
   return WriteBundle({signer.key_id(), std::string(statement), std::move(signature)});
 }
 
-Result<std::string> VerifyBundle(std::string_view bundle, const TrustedRoots& roots) {
+Result<SignedStatement> VerifyBundle(std::string_view bundle, const TrustedRoots& roots) {
   if (bundle.size() > kBundleBytesMax)
     return ResourceExhausted("bundle has " + std::to_string(bundle.size()) + " bytes");
   KEDGE_TRY(BundleParts parts, ParseBundle(bundle));
@@ -108,7 +108,7 @@ Result<std::string> VerifyBundle(std::string_view bundle, const TrustedRoots& ro
   KEDGE_TRY_STATUS(roots.Verify(parts.key_id,
                                 AsBytes(PreAuthenticationEncoding(kPayloadType, parts.payload)),
                                 parts.signature));
-  return std::move(parts.payload);
+  return SignedStatement{std::move(parts.payload), std::move(parts.key_id)};
 }
 
 }  // namespace kedge::trust

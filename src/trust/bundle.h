@@ -40,9 +40,14 @@ std::string PreAuthenticationEncoding(std::string_view payload_type, std::string
 // Signs a statement; the bundle's text.
 Result<std::string> SignStatement(std::string_view statement, const Signer& signer);
 
+struct SignedStatement {
+  std::string statement;
+  std::string key_id;  // of the root that signed it
+};
+
 // The statement that a trusted root signed. kInvalidArgument for anything but the canonical form,
 // kPermissionDenied for a wrong signature or an unknown key, kResourceExhausted above
 // kBundleBytesMax.
-Result<std::string> VerifyBundle(std::string_view bundle, const TrustedRoots& roots);
+Result<SignedStatement> VerifyBundle(std::string_view bundle, const TrustedRoots& roots);
 
 }  // namespace kedge::trust

@@ -20,11 +20,27 @@
 
 namespace kedge::ring {
 
+// Sanitizer runtimes need memory and system calls that the sandbox denies: builds with them cannot
+// have one, and their tests run models without it.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define KEDGE_SANITIZER_RUNTIME 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    defined(KEDGE_SANITIZER_RUNTIME)
+inline constexpr bool kSandboxPossible = false;
+#else
+inline constexpr bool kSandboxPossible = true;
+#endif
+
+constexpr uint32_t kWaitersMax = 64;  // runs that wait for a slot; more are kResourceExhausted
+
 // What the sandbox gave, shown in status. A filter that cannot be set is an error unless
 // `sandbox_required` is false.
 struct SandboxLevel {
-  bool seccomp = false;
-  bool landlock = false;
+  bool seccomp = false;   // nothing but memory, futex and the clock
+  bool landlock = false;  // no file; a kernel without Landlock is no error, seccomp denies the same
   bool rlimits = false;
   bool no_new_privileges = false;
   std::string Text() const;  // "full", or what is missing: "no-landlock"
@@ -39,7 +55,7 @@ struct WorkerOptions {
   std::chrono::milliseconds load_timeout{10'000};
   std::chrono::milliseconds run_timeout{30'000};  // a run that takes longer: the worker is killed
   uint32_t spin_us = 20;                          // busy waiting before a futex sleep, both sides
-  bool sandbox_required = true;
+  bool sandbox_required = kSandboxPossible;
 };
 
 struct IoInfo {
@@ -68,12 +84,16 @@ class WorkerProcess {
 
   // Runs once: copies the inputs into a slot of the ring, waits, copies the outputs out. Sizes must
   // match IoInfo::bytes. Errors: kInvalidArgument for sizes; the model's own; kDeadlineExceeded
-  // (the worker was killed); kUnavailable if the worker died (it must be started anew).
+  // (the worker was killed); kUnavailable if the worker died (it must be started anew);
+  // kResourceExhausted if kWaitersMax runs wait already. The time limit counts from when the run
+  // before it was done.
   virtual Status Run(std::span<const Bytes> inputs,
                      std::span<const std::span<uint8_t>> outputs) = 0;
 
-  // Times inside the worker, for `kedge bench`: runs `runs` times on the tensors given and returns
-  // for each run the process CPU time (threads == 1) and wall time in nanoseconds.
+  // Times inside the worker, for `kedge bench`: runs `warmup` and then `runs` times on the tensors
+  // given and returns for each of the latter the CPU time of the worker's process and the wall time
+  // in nanoseconds. Errors as Run(). Not beside Run() of other threads: those would wait for longer
+  // than their time limit.
   struct BenchRun {
     uint64_t cpu_ns;
     uint64_t wall_ns;

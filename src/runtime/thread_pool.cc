@@ -2,8 +2,6 @@
 #include "runtime/thread_pool.h"
 
 #include <algorithm>
-#include <chrono>
-#include <thread>
 
 #include "base/futex.h"
 
@@ -13,19 +11,6 @@ namespace {
 
 constexpr uint32_t kOpen = 1u << 31;
 constexpr uint32_t kCallerSleeps = 1u << 30;
-
-// Spins in `spin_us`, by measuring this machine's pause instruction (4 to 140 cycles on x86 alone).
-// None on a single core, where the awaited thread needs it.
-uint32_t SpinsIn(uint32_t spin_us) {
-  if (spin_us == 0 || std::thread::hardware_concurrency() < 2) return 0;
-  constexpr uint32_t kSample = 2000;
-  const auto start = std::chrono::steady_clock::now();
-  for (uint32_t i = 0; i < kSample; ++i) SpinPause();
-  const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - start;
-  return static_cast<uint32_t>(uint64_t{spin_us} * 1000 * kSample /
-                               std::max<uint64_t>(1, static_cast<uint64_t>(took.count()))) +
-         1;
-}
 
 }  // namespace
 

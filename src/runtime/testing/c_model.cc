@@ -28,8 +28,8 @@ static inline long syscall6(long n, long a, long b, long c, long d, long e, long
 )";
 
 constexpr const char* kEpilogue = R"(
-static const kedge_io kInputs[] = {{"x", KEDGE_F32, 1, {ELEMENTS}, 4 * ELEMENTS}};
-static const kedge_io kOutputs[] = {{"y", KEDGE_F32, 1, {ELEMENTS}, 4 * ELEMENTS}};
+static const kedge_io kInputs[] = {{"x", KEDGE_F32, 1, {ELEMENTS}, 4ull * ELEMENTS}};
+static const kedge_io kOutputs[] = {{"y", KEDGE_F32, 1, {ELEMENTS}, 4ull * ELEMENTS}};
 static const char* const kOps[] = {"test"};
 __attribute__((visibility("default"))) const kedge_model_info* kedge_model_query(void) {
   static kedge_model_info info;

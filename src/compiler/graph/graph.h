@@ -5,7 +5,8 @@
 // an order in which every value is made before it is used. Operators are ONNX's, in the form of the
 // newest opset we read: differences between opsets die at import (an axis that was an attribute and
 // became an input is always an input or always an attribute here; see the operator's file in ops/).
-// Fused forms are operators of ours in the domain "kedge".
+// What fusion adds to an operator are attributes of ours, "kedge.activation" and others
+// (ops/epilogue.h).
 //
 // The graph prints as text and parses back equal (graph/text.h):
 //
@@ -21,6 +22,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -40,9 +42,17 @@ using Attribute =
                  std::vector<std::string>, std::shared_ptr<const Tensor>>;
 using Attributes = std::map<std::string, Attribute>;
 
+// Order of the alternatives above.
+enum class AttributeKind : uint8_t { kInt, kFloat, kString, kInts, kFloats, kStrings, kTensor };
+inline AttributeKind KindOf(const Attribute& attribute) {
+  return static_cast<AttributeKind>(attribute.index());
+}
+// "int", "float", "string", "ints", "floats", "strings", "tensor".
+const char* AttributeKindName(AttributeKind kind);
+
 struct Value {
   std::string name;  // unique in the graph; from the model where it has one. Never reaches
-                     // generated source text.
+                     // generated source text. Set by AddValue only.
   DType dtype = DType::kF32;
   Shape shape;
   bool shape_known = false;  // set by infer-shapes (or for inputs and constants)
@@ -51,15 +61,18 @@ struct Value {
 };
 
 struct Node {
-  std::string op;    // the operator's name: "Conv"; fused forms of ours: "kedge.FusedConv"
+  std::string op;    // the operator's name: "Conv"
   std::string name;  // the model's name of the node, for messages and reports; may be empty
   Attributes attributes;
   std::vector<ValueId> inputs;   // kNoValue where an optional input is absent
   std::vector<ValueId> outputs;  // kNoValue where an optional output is not wanted
 };
 
+// "node 'conv1' (Conv)": how messages name a node.
+std::string Describe(const Node& node);
+
 struct Graph {
-  std::vector<Value> values;
+  std::vector<Value> values;    // values nobody uses any more may remain; they cost nothing
   std::vector<Node> nodes;      // in execution order
   std::vector<ValueId> inputs;  // graph inputs in the model's order, initialisers excluded
   std::vector<ValueId> outputs;
@@ -67,13 +80,24 @@ struct Graph {
 
   Value& at(ValueId id) { return values[static_cast<size_t>(id)]; }
   const Value& at(ValueId id) const { return values[static_cast<size_t>(id)]; }
-  // Appends a value; a name that is taken gets a number.
+  // Appends a value whose shape is known; a name that is taken or empty gets a number.
   ValueId AddValue(std::string name, DType dtype, Shape shape);
+  // The same without type: for an output of a node before shape inference.
+  ValueId AddUntyped(std::string name);
   ValueId AddConstant(std::string name, Tensor tensor);
+  ValueId AddConstant(std::string name, std::shared_ptr<const Tensor> tensor);
+  // A one-dimensional i64 constant: axes, sizes, pads.
+  ValueId AddIndices(std::string name, const std::vector<int64_t>& indices);
   bool IsConstant(ValueId id) const { return id != kNoValue && at(id).constant != nullptr; }
   // Index of the node that makes the value, or -1 for inputs and constants. O(nodes); build a table
   // for loops (graph/uses.h).
   int Producer(ValueId id) const;
+  // Lets every node input and graph output that names `from` name `to`.
+  void ReplaceUses(ValueId from, ValueId to);
+
+ private:
+  std::string UniqueName(std::string name);
+  std::unordered_map<std::string, int> name_uses_;  // next number to try for each name in use
 };
 
 // Attribute readers with a default; KEDGE_CHECK on a wrong kind, which the importer and parser have
@@ -85,6 +109,14 @@ std::vector<int64_t> IntsAttribute(const Node& node, const std::string& name,
                                    const std::vector<int64_t>& other = {});
 std::vector<float> FloatsAttribute(const Node& node, const std::string& name,
                                    const std::vector<float>& other = {});
+
+// Input i of a node, or kNoValue if there are fewer or it is absent.
+inline ValueId InputOf(const Node& node, size_t i) {
+  return i < node.inputs.size() ? node.inputs[i] : kNoValue;
+}
+
+// The elements of a constant i64 or i32 value: axes, sizes, pads. KEDGE_CHECK that it is one.
+std::vector<int64_t> ConstantIndices(const Graph& graph, ValueId id);
 
 // The verifier: every id in range, every value made once and before its use, names unique,
 // constants of the type and shape their value says, operators known, attribute kinds right, and, if

@@ -21,6 +21,8 @@ class FaultyFileSystem final : public FileSystem {
   // Mutating calls seen so far; below `fault.call` means that the scenario ended without the fault.
   int64_t calls() const { return calls_.load(); }
   void Heal() { fault_.call = -1; }
+  // Anew: all calls from this one on fail.
+  void FailFrom(int64_t call) { fault_ = {.call = call, .sticky = true}; }
 
   Result<ByteBuffer> Read(const Path& path, uint64_t bytes_max) override {
     return disk_.Read(path, bytes_max);

@@ -1,13 +1,57 @@
 // The fast kernels: lowers a node to the templates of src/kernels if they cover it.
+//
+// One file a family of kernels: lower_fast_conv.cc, lower_fast_depthwise.cc, lower_fast_pool.cc,
+// lower_fast_matmul.cc, lower_fast_blocked.cc. What a node must be like stands in fast_forms.h.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "compiler/codegen/fast_forms.h"
 #include "compiler/codegen/plan_builder.h"
+#include "compiler/codegen/view.h"
 
 namespace kedge::compiler {
 
 // True if the node was lowered; false leaves the builder as it was and the node to its generic
 // lowering.
 Result<bool> LowerFast(const Node& node, PlanBuilder& builder);
+
+// True if LowerFast takes the node under these layouts, so that it joins no group of fused
+// elementwise nodes.
+bool TakesFast(const Graph& graph, const Node& node, const LayoutTable& layouts);
+
+// The families. The form has been read from the node and the layouts fit.
+void LowerConvForm(const Node& node, const ConvForm& form, PlanBuilder& builder);
+void LowerDepthwiseForm(const Node& node, const ConvForm& form, PlanBuilder& builder);
+void LowerPoolForm(const Node& node, const PoolForm& form, PlanBuilder& builder);
+void LowerMatMulForm(const Node& node, const MatMulForm& form, PlanBuilder& builder);
+void LowerBlockedForm(const Node& node, BlockedForm form, PlanBuilder& builder);
+
+// A tensor's place and how it lies there.
+struct FastOperand {
+  BufferRef place;  // of the buffer's start, halo included
+  TensorView view;
+  BufferRef First() const { return {place.buffer, place.offset + view.FirstBytes()}; }
+};
+
+// The value in its own layout.
+FastOperand ReadFast(ValueId id, PlanBuilder& builder);
+FastOperand WriteFast(ValueId id, PlanBuilder& builder);
+// The value blocked and with at least this halo: its own storage, or a copy made by a step before.
+FastOperand ReadBlocked(ValueId id, const WindowForm& window, PlanBuilder& builder);
+// The value planar with that halo: its own storage if it is plain and needs no halo, or a copy.
+FastOperand ReadPlanar(ValueId id, const WindowForm& window, PlanBuilder& builder);
+// Blocked if the value is, else planar: what a dense convolution reads.
+FastOperand ReadWithHalo(ValueId id, const WindowForm& window, PlanBuilder& builder);
+// Blocked storage for a value that is plain itself; FinishBlocked appends the step that brings it
+// into the value's own layout, if that differs.
+FastOperand WriteBlocked(ValueId id, PlanBuilder& builder);
+void FinishBlocked(ValueId id, const FastOperand& written, PlanBuilder& builder);
+
+// "Window{3, 3, 1, 1, 1, 1, 1, 1}".
+std::string WindowText(const WindowForm& window);
+// The value that a node's kernel writes: its follower's result if it has one.
+ValueId ResultOf(const Node& node, const PlanBuilder& builder);
+// Appends a step that also computes the node's follower.
+void AddFast(const Node& node, Step step, PlanBuilder& builder);
 
 }  // namespace kedge::compiler

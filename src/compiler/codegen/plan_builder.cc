@@ -88,7 +88,7 @@ bool PlanBuilder::TryAttach(ValueId part, ValueId whole, uint64_t offset) {
     return false;
   }
   if (buffers_[root] >= 0 || graph_.IsConstant(inner.root)) return false;
-  if (!layout(inner.root).plain() || !layout(outer.root).plain()) return false;
+  if (layout(inner.root) != layout(outer.root)) return false;
   parents_[root] = {outer.root, outer.offset + offset};
   return true;
 }
@@ -114,13 +114,14 @@ void PlanBuilder::PlaceSlices(const Node& node) {
 
 void PlanBuilder::PlaceConcat(const Node& node) {
   const ValueId to = node.outputs[0];
-  if (!layout(to).plain()) return;
   const int64_t axis = AxisAttribute(node, "axis", 0, value(to).shape.rank());
   if (!IsOutermost(value(to).shape, axis)) return;
+  // Of a blocked tensor the parts are whole blocks (layouts.cc sees to it), along the channels.
+  if (!layout(to).plain() && axis != 1) return;
   uint64_t offset = 0;
   for (ValueId from : node.inputs) {
-    if (layout(from).plain()) TryAttach(from, to, offset);
-    offset += StorageBytes(value(from).dtype, value(from).shape, {});
+    if (layout(from) == layout(to)) TryAttach(from, to, offset);
+    offset += StorageBytes(value(from).dtype, value(from).shape, layout(to));
   }
 }
 

@@ -27,6 +27,7 @@ class PlanBuilder {
   const Target& target() const { return target_; }
   const Value& value(ValueId id) const { return graph_.at(id); }
   const Layout& layout(ValueId id) const { return layouts_[static_cast<size_t>(id)]; }
+  const LayoutTable& layouts() const { return layouts_; }
 
   // The place of a value in its own layout. A constant is put into weights.bin row-major at its
   // first use.

@@ -3,15 +3,20 @@
 #include <cstdio>
 #include <numeric>
 
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/flags.h"
 #include "cli/command.h"
 #include "package/package.h"
 #include "tensor/shape.h"
+#include "trust/model_signing.h"
 #include "trust/signing.h"
 
 namespace kedge::cli {
 
 namespace {
+
+constexpr uint64_t kPemBytesMax = 64 << 10;
 
 // "input f32[1x3x32x32]" for each tensor of a side of the manifest's io.
 std::string Tensors(const json::Value& io, std::string_view side) {
@@ -65,17 +70,36 @@ void PrintJson(const package::VerifiedPackage& package) {
               package.key_id().c_str(), package.sha256().c_str(), package.manifest_text().c_str());
 }
 
+// A model folder or file that another tool signed.
+int VerifyForeign(const char* program, const std::string& path, const std::string& signature,
+                  const std::string& root) {
+  const auto pem = PosixFileSystem().Read(root, kPemBytesMax);
+  if (!pem) return Fail(program, pem.error());
+  const std::string text(AsText(*pem));
+  const auto statement = trust::VerifyModel(
+      path, signature, {.public_key = text, .certificates = {text}, .now = SystemClock().NowMs()});
+  if (!statement) return Fail(program, Wrap(statement.error(), "'" + path + "'"));
+  std::printf("%s: verified, %zu files of model '%s'\n", path.c_str(), statement->digests.size(),
+              statement->model.c_str());
+  return kExitSuccess;
+}
+
 }  // namespace
 
 int Verify(int argc, const char* const* argv) {
   std::string path;
   std::string root;
+  std::string signature;
   bool as_json = false;
   Flags flags(argv[0], "Verifies every byte of a model package, or of the folder it unpacks to.");
   flags.Positional("PACKAGE", &path, "package file or unpacked folder").Required();
   flags.Option("--root", &root, "trusted certificate, or a folder of *.pem").Required();
   flags.Flag("--json", &as_json, "print one JSON line");
+  flags.Option("--signature", &signature,
+               "verify a model folder or file by this OpenSSF Model Signing bundle instead; --root "
+               "is then the public key or the certificate authority");
   if (const auto exit_code = flags.Parse(argc, argv)) return *exit_code;
+  if (!signature.empty()) return VerifyForeign(argv[0], path, signature, root);
   const auto roots = trust::TrustedRoots::Load(root, false);
   if (!roots) return Fail(argv[0], roots.error());
   const auto package = package::OpenPackageAt(path, *roots);

@@ -42,11 +42,11 @@ struct ModelStatement {
 // digest right; kUnimplemented for shards, other digests than SHA-256 and followed links.
 Result<ModelStatement> ParseModelStatement(std::string_view payload);
 
-// Whom to trust. One of the two, PEM.
+// Whom to trust: PEM texts of one block each.
 struct ModelTrust {
-  std::string public_key;                  // for kKey
-  std::vector<std::string> certificates;   // for kCertificate: authorities
-  EpochMs now = 0;                         // the chain must be valid at this time
+  std::string public_key;                 // for kKey: a public key, or a certificate that holds it
+  std::vector<std::string> certificates;  // for kCertificate: authorities
+  EpochMs now = 0;                        // the chain must be valid at this time
 };
 
 // Checks the signature alone. kPermissionDenied if it or its chain is wrong; kUnimplemented for

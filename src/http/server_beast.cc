@@ -119,9 +119,10 @@ class ResponderState {
 };
 
 // Receives a body: hashes it, keeps it in memory up to a limit, else in a file.
-class BodySink {
+class BodyReceiver {
  public:
-  BodySink(const ServerOptions& options, Request& request) : options_(options), request_(request) {}
+  BodyReceiver(const ServerOptions& options, Request& request)
+      : options_(options), request_(request) {}
 
   std::optional<Refusal> Append(Bytes piece) {
     hasher_.Update(piece);
@@ -339,7 +340,7 @@ asio::awaitable<bool> BeastServer::ServeOne(Connection& connection) {
 
   Parser parser;
   parser.header_limit(options_.header_bytes_max);
-  parser.body_limit(std::numeric_limits<uint64_t>::max());  // BodySink knows the limit
+  parser.body_limit(std::numeric_limits<uint64_t>::max());  // BodyReceiver knows the limit
   Request request;
   request.peer = connection.peer;
   std::optional<Refusal> refused;
@@ -421,7 +422,7 @@ asio::awaitable<bool> BeastServer::ReadBody(Connection& connection, Parser& pars
     co_await asio::async_write(connection.stream, asio::buffer(kContinue), Into(error));
     if (error) co_return false;
   }
-  BodySink sink(options_, request);
+  BodyReceiver sink(options_, request);
   uint64_t timed_bytes = kTimedBytes;
   while (!parser.is_done()) {
     if (timed_bytes >= kTimedBytes) {

@@ -8,6 +8,12 @@
 
 namespace kedge::json {
 
+Object::Object() = default;
+Object::~Object() = default;
+Object::Object(const Object&) = default;
+Object::Object(Object&&) noexcept = default;
+Object& Object::operator=(const Object&) = default;
+Object& Object::operator=(Object&&) noexcept = default;
 Object::Object(std::initializer_list<Member> members) : members_(members) {}
 
 const Value* Object::Find(std::string_view name) const {
@@ -25,9 +31,15 @@ void Object::Set(std::string_view name, Value value) {
   if (Value* found = Find(name)) {
     *found = std::move(value);
   } else {
-    members_.emplace_back(std::string(name), std::move(value));
+    Append(std::string(name), std::move(value));
   }
 }
+
+void Object::Append(std::string name, Value value) {
+  members_.push_back({std::move(name), std::move(value)});
+}
+
+void Object::Reserve(size_t members) { members_.reserve(members); }
 
 bool Object::Erase(std::string_view name) {
   const auto removed =

@@ -16,13 +16,18 @@
 namespace kedge::json {
 
 class Value;
+struct Member;
 using Array = std::vector<Value>;
-using Member = std::pair<std::string, Value>;
 
 // Members in the order of the text. Lookup is linear: our objects are small.
 class Object {
  public:
-  Object() = default;
+  Object();
+  ~Object();
+  Object(const Object&);
+  Object(Object&&) noexcept;
+  Object& operator=(const Object&);
+  Object& operator=(Object&&) noexcept;
   Object(std::initializer_list<Member> members);
 
   // The last member of that name, or null.
@@ -30,12 +35,15 @@ class Object {
   Value* Find(std::string_view name);
   // Replaces or appends.
   void Set(std::string_view name, Value value);
+  // Appends without looking for the name: for readers that have checked it.
+  void Append(std::string name, Value value);
+  void Reserve(size_t members);
   bool Erase(std::string_view name);
 
   std::vector<Member>& members() { return members_; }
   const std::vector<Member>& members() const { return members_; }
-  bool empty() const { return members_.empty(); }
-  size_t size() const { return members_.size(); }
+  bool empty() const;
+  size_t size() const;
   auto begin() const { return members_.begin(); }
   auto end() const { return members_.end(); }
 
@@ -45,22 +53,21 @@ class Object {
 
 class Value {
  public:
-  Value() = default;                      // null
-  Value(std::nullptr_t) {}                // NOLINT(google-explicit-constructor)
-  Value(bool value) : storage_(value) {}  // NOLINT(google-explicit-constructor)
-  Value(int value)
-      : storage_(static_cast<int64_t>(value)) {}  // NOLINT(google-explicit-constructor)
-  Value(int64_t value) : storage_(value) {}       // NOLINT(google-explicit-constructor)
-  Value(uint64_t value);  // NOLINT(google-explicit-constructor) double above 2^63-1
-  Value(uint32_t value)
-      : storage_(static_cast<int64_t>(value)) {}            // NOLINT(google-explicit-constructor)
-  Value(double value) : storage_(value) {}                  // NOLINT(google-explicit-constructor)
-  Value(std::string value) : storage_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  Value(std::string_view value)
-      : storage_(std::string(value)) {}                       // NOLINT(google-explicit-constructor)
-  Value(const char* value) : storage_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
-  Value(Array value) : storage_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
-  Value(Object value) : storage_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
+  Value() = default;  // null
+  // NOLINTBEGIN(google-explicit-constructor): a value is written as what it holds.
+  Value(std::nullptr_t) {}
+  Value(bool value) : storage_(value) {}
+  Value(int value) : storage_(static_cast<int64_t>(value)) {}
+  Value(int64_t value) : storage_(value) {}
+  Value(uint64_t value);  // a double above 2^63-1
+  Value(uint32_t value) : storage_(static_cast<int64_t>(value)) {}
+  Value(double value) : storage_(value) {}
+  Value(std::string value) : storage_(std::move(value)) {}
+  Value(std::string_view value) : storage_(std::string(value)) {}
+  Value(const char* value) : storage_(std::string(value)) {}
+  Value(Array value) : storage_(std::move(value)) {}
+  Value(Object value) : storage_(std::move(value)) {}
+  // NOLINTEND(google-explicit-constructor)
 
   bool is_null() const { return std::holds_alternative<std::monostate>(storage_); }
   // Null if the value is of another kind.
@@ -92,6 +99,15 @@ class Value {
  private:
   std::variant<std::monostate, bool, int64_t, double, std::string, Array, Object> storage_;
 };
+
+struct Member {
+  std::string first;
+  Value second;
+  friend bool operator==(const Member&, const Member&) = default;
+};
+
+inline bool Object::empty() const { return members_.empty(); }
+inline size_t Object::size() const { return members_.size(); }
 
 struct ParseOptions {
   size_t bytes_max = 64u << 20;

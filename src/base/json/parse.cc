@@ -26,7 +26,7 @@ Result<Value> ConvertArray(simdjson::dom::array source,
 Result<Value> ConvertObject(simdjson::dom::object source,
                             const ParseOptions& options) {  // NOLINT(misc-no-recursion)
   Object object;
-  object.members().reserve(source.size());
+  object.Reserve(source.size());
   std::set<std::string_view> names;
   for (auto field : source) {
     if (options.reject_duplicate_keys && !names.insert(field.key).second) {
@@ -34,7 +34,7 @@ Result<Value> ConvertObject(simdjson::dom::object source,
                              "' twice");
     }
     KEDGE_TRY(Value value, Convert(field.value, options));
-    object.members().emplace_back(std::string(field.key), std::move(value));
+    object.Append(std::string(field.key), std::move(value));
   }
   return Value(std::move(object));
 }

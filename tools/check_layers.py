@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Checks that include arrows between the folders of src/ point down only, as tools/layers.txt allows.
 
+Tests (*_test.cc and folders testing/) may also include what another folder's testing/ offers.
 Also checks that a third-party header is named only where layers.txt says, that no two folders include
 each other, and that each folder has a README.md of at most 30 lines. Exits 1 with one line a violation.
 """
@@ -58,6 +59,9 @@ def check(top):
                 if target.startswith(header) and not any(relative.startswith(place) for place in places):
                     errors.append(f"{where}: {target} may be named only in {', '.join(places)}")
             head = target.split("/")[0]
+            is_test = relative.endswith("_test.cc") or "/testing/" in relative
+            if is_test and target.startswith(head + "/testing/"):
+                continue
             if kind == '"' and head in allowed and "/" in target:
                 arrows.add((folder, head))
                 if head not in allowed.get(folder, set()):

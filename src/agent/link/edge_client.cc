@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/link/edge_client.h"
+
+#include "package/format.h"
+
+namespace kedge::agent {
+
+namespace {
+
+constexpr size_t kErrorTextBytesMax = 300;
+constexpr uint64_t kAnswerBytesMax = 4 << 20;
+
+// What the server says went wrong, in AWS's JSON form or as plain text.
+std::string ErrorText(const http::Response& response) {
+  std::string text = "HTTP " + std::to_string(response.status);
+  if (auto value = json::Parse(response.body, {.bytes_max = 64 << 10, .depth_max = 8})) {
+    std::string type = value->StringOr("__type", response.headers.Get("x-amzn-ErrorType"));
+    const std::string message = value->StringOr("message", value->StringOr("Message", ""));
+    if (!type.empty()) text += " " + type;
+    if (!message.empty()) text += ": " + message;
+  }
+  return text.substr(0, kErrorTextBytesMax);
+}
+
+Error ErrorOfAnswer(const http::Response& response, std::string_view what) {
+  const bool transient = response.status >= 500 || response.status == 429 || response.status == 408;
+  const Code code = transient                                          ? Code::kUnavailable
+                    : response.status == 401 || response.status == 403 ? Code::kPermissionDenied
+                    : response.status == 404                           ? Code::kNotFound
+                    : response.status == 416                           ? Code::kOutOfRange
+                                                                       : Code::kInvalidArgument;
+  return {code, std::string(what) + ": the server answers " + ErrorText(response)};
+}
+
+}  // namespace
+
+Result<ObjectName> ParseS3Url(const std::string& url) {
+  constexpr std::string_view kScheme = "s3://";
+  const size_t slash = url.find('/', kScheme.size());
+  if (!url.starts_with(kScheme) || slash == std::string::npos || slash == kScheme.size() ||
+      slash + 1 == url.size())
+    return InvalidArgument("object '" + url.substr(0, 200) + "' is not s3://bucket/key");
+  return ObjectName{url.substr(kScheme.size(), slash - kScheme.size()), url.substr(slash + 1)};
+}
+
+Result<json::Value> EdgeClient::Call(std::string_view path, const json::Value& message) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.url = options_.endpoint + std::string(path);
+  request.headers.Set("Content-Type", "application/json");
+  request.body = json::Write(message);
+  request.timeout = kCallTimeout;
+  request.response_bytes_max = kAnswerBytesMax;
+  request.cancelled = options_.stopping;
+  KEDGE_TRY_STATUS(http::SignRequest(options_.credentials, {options_.region, "sagemaker"},
+                                     clock_.NowMs(), request));
+  KEDGE_TRY(const http::Response response, transport_.Send(request));
+  if (response.status / 100 != 2) return ErrorOfAnswer(response, path);
+  if (response.body.empty()) return json::Value(json::Object());
+  return json::Parse(response.body, {.bytes_max = kAnswerBytesMax, .depth_max = 16});
+}
+
+Result<protocol::DeviceRegistration> EdgeClient::GetDeviceRegistration() {
+  KEDGE_TRY(const json::Value answer,
+            Call(protocol::kGetDeviceRegistrationPath, protocol::ToJson(options_.device)));
+  return protocol::ParseDeviceRegistration(answer);
+}
+
+Result<std::vector<protocol::EdgeDeployment>> EdgeClient::GetDeployments() {
+  KEDGE_TRY(const json::Value answer,
+            Call(protocol::kGetDeploymentsPath, protocol::ToJson(options_.device)));
+  return protocol::ParseDeployments(answer);
+}
+
+Status EdgeClient::SendHeartbeat(const protocol::Heartbeat& heartbeat) {
+  const auto answer = Call(protocol::kSendHeartbeatPath, protocol::ToJson(heartbeat));
+  if (!answer) return answer.error();
+  return {};
+}
+
+Status EdgeClient::ReadObject(const ObjectName& name, uint64_t offset,
+                              const std::function<Status(Bytes)>& sink,
+                              const std::atomic<bool>* cancelled) {
+  http::ClientRequest request;
+  request.url = options_.endpoint + "/" + http::PercentEncode(name.bucket, false) + "/" +
+                http::PercentEncode(name.key, true);
+  if (offset > 0) request.headers.Set("Range", "bytes=" + std::to_string(offset) + "-");
+  request.timeout = kDownloadTimeout;
+  request.response_bytes_max = package::kPackageBytesMax;
+  request.sink = sink;
+  request.cancelled = cancelled;
+  KEDGE_TRY_STATUS(
+      http::SignRequest(options_.credentials, {options_.region, "s3"}, clock_.NowMs(), request));
+  KEDGE_TRY(const http::Response response, transport_.Send(request));
+  if (response.status / 100 != 2)
+    return ErrorOfAnswer(response, "reading s3://" + name.bucket + "/" + name.key);
+  if (offset > 0 && response.status != 206)
+    return Aborted("the server sent all of s3://" + name.bucket + "/" + name.key +
+                   " where a part was asked for");
+  return {};
+}
+
+}  // namespace kedge::agent

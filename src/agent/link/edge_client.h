@@ -1,0 +1,63 @@
+// The device's calls to the server: the three operations of protocol/edge_api.h and reading
+// objects, each signed with the device's own key. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <functional>
+
+#include "base/clock.h"
+#include "http/client.h"
+#include "http/sigv4.h"
+#include "protocol/edge_api.h"
+
+namespace kedge::agent {
+
+constexpr std::chrono::seconds kCallTimeout{30};
+// One exchange of a download; what came until then is kept, and the next exchange goes on there.
+constexpr std::chrono::minutes kDownloadTimeout{10};
+
+struct EdgeClientOptions {
+  std::string endpoint;  // "http://host:port"
+  std::string region;
+  protocol::DeviceIdentity device;
+  http::Credentials credentials;
+  const std::atomic<bool>* stopping = nullptr;  // borrowed; set: calls end with kCancelled
+};
+
+// "s3://bucket/key"
+struct ObjectName {
+  std::string bucket;
+  std::string key;
+};
+// kInvalidArgument.
+Result<ObjectName> ParseS3Url(const std::string& url);
+
+// Thread-safe. Errors of all calls: kUnavailable and kDeadlineExceeded (network, or the server says
+// it is overloaded or broken: try again later), kPermissionDenied (the server refuses this device),
+// kInvalidArgument (the server refuses the message, or its answer is not understood).
+class EdgeClient {
+ public:
+  // Borrows transport and clock.
+  EdgeClient(http::Transport& transport, const Clock& clock, EdgeClientOptions options)
+      : transport_(transport), clock_(clock), options_(std::move(options)) {}
+
+  const protocol::DeviceIdentity& device() const { return options_.device; }
+  Result<protocol::DeviceRegistration> GetDeviceRegistration();
+  Result<std::vector<protocol::EdgeDeployment>> GetDeployments();
+  Status SendHeartbeat(const protocol::Heartbeat& heartbeat);
+
+  // Reads an object from `offset` to its end, piece by piece. kNotFound; kOutOfRange if the object
+  // has no byte at `offset`; kAborted if the server sent the whole object although a part was asked
+  // for (what the sink got is then no continuation); the sink's own error; kCancelled.
+  Status ReadObject(const ObjectName& name, uint64_t offset,
+                    const std::function<Status(Bytes)>& sink, const std::atomic<bool>* cancelled);
+
+ private:
+  Result<json::Value> Call(std::string_view path, const json::Value& message);
+
+  http::Transport& transport_;
+  const Clock& clock_;
+  const EdgeClientOptions options_;
+};
+
+}  // namespace kedge::agent

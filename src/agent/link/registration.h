@@ -1,0 +1,35 @@
+// Whether the server knows this device, asked no more often than the server wishes.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <mutex>
+#include <optional>
+
+#include "agent/link/edge_client.h"
+
+namespace kedge::agent {
+
+// The server's CacheTTL is held between these.
+constexpr std::chrono::seconds kRegistrationTtlMin{10};
+constexpr std::chrono::seconds kRegistrationTtlMax{86'400};
+
+// Thread-safe.
+class Registration {
+ public:
+  // Borrows both.
+  Registration(EdgeClient& client, const Clock& clock) : client_(client), clock_(clock) {}
+
+  // True while the server's last word is "registered", and while it has not said anything: a device
+  // that cannot reach its server is not a stranger. Asks the server if the last answer is too old.
+  bool IsActive();
+
+ private:
+  EdgeClient& client_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::optional<bool> active_;
+  std::chrono::steady_clock::time_point ask_again_;
+  bool asking_ = false;
+};
+
+}  // namespace kedge::agent

@@ -1,0 +1,195 @@
+// kedge-agent: the program on every device. Reads like its life: configure, start what is deployed,
+// serve, keep in touch with the server, stop. SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <memory>
+#include <unistd.h>
+
+#include "agent/capture/capture_queue.h"
+#include "agent/config.h"
+#include "agent/link/edge_client.h"
+#include "agent/models/registry.h"
+#include "agent/monitor/heartbeat_loop.h"
+#include "agent/service/grpc_server.h"
+#include "agent/update/update_loop.h"
+#include "base/flags.h"
+#include "base/log.h"
+#include "base/subprocess.h"
+#include "protocol/device_credentials.h"
+
+namespace kedge::agent {
+namespace {
+
+struct Arguments {
+  std::string socket;
+  std::string config;
+  bool replace_socket = false;
+  int64_t message_bytes_max = kMessageBytesMaxDefault;
+};
+
+Result<Config> ReadConfig(FileSystem& disk, const std::string& path) {
+  KEDGE_TRY(const ByteBuffer text, disk.Read(path, kConfigBytesMax));
+  std::vector<std::string> warnings;
+  auto config = ParseConfig(AsText(text), &warnings);
+  if (!config) return Wrap(config.error(), path);
+  for (const std::string& warning : warnings) LogWarning("configuration", {{"what", warning}});
+  return config;
+}
+
+RegistryOptions MakeRegistryOptions(const Config& config, const trust::TrustedRoots& roots,
+                                    const Clock& clock) {
+  ring::WorkerOptions worker;
+  worker.program = config.worker_path.empty() ? ExecutableDirectory() / "kedge-worker"
+                                              : Path(config.worker_path);
+  worker.threads = static_cast<uint32_t>(config.worker_threads);
+  worker.memory_bytes_max = static_cast<uint64_t>(config.model_memory_bytes_max);
+  worker.load_timeout = std::chrono::seconds(config.load_timeout_seconds);
+  worker.run_timeout = std::chrono::seconds(config.run_timeout_seconds);
+  worker.sandbox_required = config.sandbox_required && ring::kSandboxPossible;
+  return {.roots = &roots, .clock = &clock, .worker = worker};
+}
+
+CaptureOptions MakeCaptureOptions(const Config& config) {
+  return {.disk_path = config.capture_destination == "Disk" ? config.capture_disk_path : "",
+          .folder_prefix = config.capture_folder_prefix,
+          .fleet = config.fleet_name,
+          .device = config.device_name,
+          .buffer_size = static_cast<size_t>(config.capture_buffer_size),
+          .batch_size = static_cast<size_t>(config.capture_batch_size),
+          .push_period = std::chrono::seconds(config.capture_push_period_seconds),
+          .embed_bytes_max = static_cast<uint64_t>(config.capture_embed_bytes_max)};
+}
+
+// What the device needs to speak with its server. Two transports, so that a long download does not
+// hold up the heartbeats.
+struct Link {
+  Link(const Config& config, const protocol::DeviceCredentials& credentials, const Clock& clock)
+      : options{.endpoint = config.endpoint.empty() ? credentials.endpoint : config.endpoint,
+                .region = config.region,
+                .device = {config.device_name, config.fleet_name},
+                .credentials = {credentials.access_key_id, credentials.secret_access_key, ""},
+                .stopping = &stopping},
+        heartbeat_client(*heartbeat_transport, clock, options),
+        update_client(*update_transport, clock, options),
+        registration(heartbeat_client, clock) {}
+
+  std::atomic<bool> stopping{false};
+  EdgeClientOptions options;
+  std::unique_ptr<http::Transport> heartbeat_transport = http::MakeCurlTransport();
+  std::unique_ptr<http::Transport> update_transport = http::MakeCurlTransport();
+  EdgeClient heartbeat_client, update_client;
+  Registration registration;
+};
+
+// Null without a server in the configuration.
+Result<std::unique_ptr<Link>> MakeLink(FileSystem& disk, const Config& config, const Clock& clock) {
+  if (config.credentials_path.empty() || config.provider == "None") return std::unique_ptr<Link>();
+  KEDGE_TRY(const ByteBuffer text,
+            disk.Read(config.credentials_path, protocol::kCredentialsBytesMax));
+  auto credentials = protocol::ParseDeviceCredentials(AsText(text));
+  if (!credentials) return Wrap(credentials.error(), config.credentials_path);
+  if (config.endpoint.empty() && credentials->endpoint.empty())
+    return InvalidArgument(
+        "neither 'sagemaker_edge_core_endpoint_override' nor the credentials name a server");
+  return std::make_unique<Link>(config, *credentials, clock);
+}
+
+// Null without a folder for deployments, or if the folder belongs to a newer agent.
+Result<std::unique_ptr<DeviceStore>> OpenStore(FileSystem& disk, const Config& config) {
+  if (config.local_root_path.empty()) return std::unique_ptr<DeviceStore>();
+  auto store = std::make_unique<DeviceStore>(disk, config.local_root_path);
+  const Status status = store->Open();
+  if (status) return store;
+  if (status.error().code != Code::kUnimplemented) return status.error();
+  LogError("deployments are off: the state is of a newer agent and is left as it is",
+           {{"why", status.error().message}});
+  return std::unique_ptr<DeviceStore>();
+}
+
+void WaitForStopSignal(const sigset_t& signals) {
+  int signal = 0;
+  sigwait(&signals, &signal);
+  LogInfo("stopping", {{"signal", std::to_string(signal)}});
+}
+
+Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
+  PosixFileSystem disk;
+  const SystemClock clock;
+  KEDGE_TRY(const Config config, ReadConfig(disk, arguments.config));
+  if (config.log_verbose) SetLogLevel(LogLevel::kDebug);
+  KEDGE_TRY(const trust::TrustedRoots roots,
+            trust::TrustedRoots::Load(config.root_certs_path, /*require_read_only=*/true));
+  KEDGE_TRY(const std::unique_ptr<DeviceStore> store, OpenStore(disk, config));
+  KEDGE_TRY(const std::unique_ptr<Link> link, MakeLink(disk, config, clock));
+
+  Registry registry(MakeRegistryOptions(config, roots, clock));
+  CaptureQueue captures(disk, clock, MakeCaptureOptions(config));
+  Doorbell update_bell, heartbeat_bell;
+  std::unique_ptr<Updater> updater;
+  if (store != nullptr) {
+    updater = std::make_unique<Updater>(
+        Updater::Parts{disk, clock, registry, roots, *store, update_bell});
+    registry.SetDeployedLookup(
+        [&store](const std::string& handle) { return store->DeployedPackage(handle); });
+    updater->StartDeployed();
+  }
+  KEDGE_TRY(const std::unique_ptr<GrpcServer> server,
+            GrpcServer::Start({.socket = arguments.socket,
+                               .replace_socket = arguments.replace_socket,
+                               .message_bytes_max = arguments.message_bytes_max,
+                               .shared_memory_allowed = config.shared_memory_tensors},
+                              registry, captures));
+  std::unique_ptr<UpdateLoop> updates;
+  std::unique_ptr<HeartbeatLoop> heartbeats;
+  if (updater != nullptr)
+    updates = std::make_unique<UpdateLoop>(
+        UpdateLoop::Parts{*updater, *store, link ? &link->update_client : nullptr,
+                          link ? &link->registration : nullptr, update_bell, heartbeat_bell,
+                          std::chrono::seconds(config.PollSeconds())});
+  if (link != nullptr)
+    heartbeats = std::make_unique<HeartbeatLoop>(HeartbeatLoop::Parts{
+        clock, link->heartbeat_client, link->registration, registry, captures, store.get(),
+        updater.get(), heartbeat_bell, std::chrono::seconds(config.heartbeat_interval_seconds)});
+  LogInfo("agent is ready", {{"socket", arguments.socket},
+                             {"device", config.device_name},
+                             {"fleet", config.fleet_name},
+                             {"version", KEDGE_VERSION},
+                             {"server", link ? link->options.endpoint : "none"},
+                             {"models", std::to_string(registry.List().size())}});
+  WaitForStopSignal(stop_signals);
+
+  server->Stop();
+  if (link != nullptr) link->stopping.store(true);
+  heartbeats = nullptr;
+  updates = nullptr;
+  captures.Flush();
+  if (updater != nullptr) updater->MarkStopped();
+  LogInfo("stopped");
+  return {};
+}
+
+int Main(int argc, char** argv) {
+  Arguments arguments;
+  Flags flags("kedge-agent", "Runs models on a device and serves them on a unix socket.");
+  flags.Option("-a,--socket", &arguments.socket, "unix socket to serve on").Required();
+  flags.Option("-c,--config", &arguments.config, "configuration, a JSON file").Required();
+  flags.Flag("-f,--force", &arguments.replace_socket, "remove an existing socket first");
+  flags.Option("-m,--message-bytes", &arguments.message_bytes_max, "largest message taken")
+      .Range(1024, 2'147'483'647);
+  if (const auto exit_code = flags.Parse(argc, argv)) return *exit_code;
+
+  // Blocked before any thread is made, so that only sigwait sees them.
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&stop_signals, signal);
+  sigprocmask(SIG_BLOCK, &stop_signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  if (const Status status = Serve(arguments, stop_signals); !status)
+    return Fail("kedge-agent", status.error());
+  return kExitSuccess;
+}
+
+}  // namespace
+}  // namespace kedge::agent
+
+int main(int argc, char** argv) { return kedge::agent::Main(argc, argv); }

@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "compiler/codegen/fast_forms.h"
+#include "compiler/codegen/lower_fast.h"
 
 namespace kedge::compiler {
 namespace {
@@ -19,7 +20,10 @@ namespace {
 class Assignment {
  public:
   Assignment(const Graph& graph, const Target& target)
-      : graph_(graph), block_(target.VectorFloats()), blocked_(graph.values.size(), false) {}
+      : graph_(graph),
+        target_(target),
+        block_(target.VectorFloats()),
+        blocked_(graph.values.size(), false) {}
 
   LayoutTable Run() {
     for (const Node& node : graph_.nodes) {
@@ -113,8 +117,11 @@ class Assignment {
     if (!conv.has_value()) return;
     Layout& layout = table[static_cast<size_t>(conv->input)];
     if (layout.plain()) return;
-    Widen(layout, static_cast<int32_t>(conv->window.top), static_cast<int32_t>(conv->window.left),
-          static_cast<int32_t>(conv->window.bottom), static_cast<int32_t>(conv->window.right));
+    WindowForm window = conv->window;
+    const WinogradChoice winograd = WinogradOf(*conv, node.outputs[0], table, target_);
+    if (winograd.size > 0) window = WidenForWinograd(*conv, winograd.size);
+    Widen(layout, static_cast<int32_t>(window.top), static_cast<int32_t>(window.left),
+          static_cast<int32_t>(window.bottom), static_cast<int32_t>(window.right));
   }
 
   // True if the layout had to grow.
@@ -144,6 +151,7 @@ class Assignment {
   }
 
   const Graph& graph_;
+  const Target& target_;
   const int32_t block_;
   std::vector<bool> blocked_;  // by value
 };

@@ -122,6 +122,12 @@ Result<bool> LowerFast(const Node& node, PlanBuilder& builder) {
   if (const auto conv = ReadConvForm(graph, node)) {
     if (conv->IsDepthwise()) {
       LowerDepthwiseForm(node, *conv, builder);
+      return true;
+    }
+    const WinogradChoice winograd =
+        WinogradOf(*conv, node.outputs[0], builder.layouts(), builder.target());
+    if (winograd.size > 0) {
+      LowerWinogradForm(node, *conv, winograd, builder);
     } else {
       LowerConvForm(node, *conv, builder);
     }

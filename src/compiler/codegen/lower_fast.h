@@ -7,6 +7,7 @@
 
 #include "compiler/codegen/fast_forms.h"
 #include "compiler/codegen/plan_builder.h"
+#include "compiler/codegen/tile.h"
 #include "compiler/codegen/view.h"
 
 namespace kedge::compiler {
@@ -21,10 +22,22 @@ bool TakesFast(const Graph& graph, const Node& node, const LayoutTable& layouts)
 
 // The families. The form has been read from the node and the layouts fit.
 void LowerConvForm(const Node& node, const ConvForm& form, PlanBuilder& builder);
+void LowerWinogradForm(const Node& node, const ConvForm& form, const WinogradChoice& choice,
+                       PlanBuilder& builder);
 void LowerDepthwiseForm(const Node& node, const ConvForm& form, PlanBuilder& builder);
 void LowerPoolForm(const Node& node, const PoolForm& form, PlanBuilder& builder);
 void LowerMatMulForm(const Node& node, const MatMulForm& form, PlanBuilder& builder);
 void LowerBlockedForm(const Node& node, BlockedForm form, PlanBuilder& builder);
+
+// The direct form's tile where input and output are blocked as the target's vectors are.
+TileProblem ConvTileProblem(const ConvForm& form, const Target& target);
+// How a dense convolution between blocked tensors is computed by Winograd; size 0: it is not, which
+// is also so where input, output or residual are not all blocked. Layouts ask for the halo that
+// follows from it.
+WinogradChoice WinogradOf(const ConvForm& form, ValueId result, const LayoutTable& layouts,
+                          const Target& target);
+// The window with its halo widened to what whole Winograd tiles read.
+WindowForm WidenForWinograd(const ConvForm& form, int size);
 
 // A tensor's place and how it lies there.
 struct FastOperand {
@@ -46,6 +59,11 @@ FastOperand ReadWithHalo(ValueId id, const WindowForm& window, PlanBuilder& buil
 // into the value's own layout, if that differs.
 FastOperand WriteBlocked(ValueId id, PlanBuilder& builder);
 void FinishBlocked(ValueId id, const FastOperand& written, PlanBuilder& builder);
+
+// A constant of one float a channel padded to whole vectors, zeros for kNoValue: a bias.
+BufferRef PackedChannels(ValueId id, int64_t channels, PlanBuilder& builder);
+// [channels][positions] as kernels/depthwise.h reads it.
+BufferRef PackedPositions(ValueId id, int64_t channels, int64_t positions, PlanBuilder& builder);
 
 // "Window{3, 3, 1, 1, 1, 1, 1, 1}".
 std::string WindowText(const WindowForm& window);

@@ -143,8 +143,8 @@ void LowerConvForm(const Node& node, const ConvForm& form, PlanBuilder& builder)
   call.in = blocked ? ReadWithHalo(form.input, form.window, builder)
                     : ReadPlanar(form.input, form.window, builder);
   if (form.residual != kNoValue) {
-    call.addend = blocked ? ReadFast(form.residual, builder)
-                          : ReadPlanar(form.residual, {}, builder);
+    call.addend =
+        blocked ? ReadFast(form.residual, builder) : ReadPlanar(form.residual, {}, builder);
   }
   if (follower != nullptr) {  // to channels last
     call.out = {.place = builder.Write(follower->outputs[0]), .view = ChannelsLastView(form.out)};

@@ -8,9 +8,7 @@
 #include "compiler/codegen/tile.h"
 
 namespace kedge::compiler {
-namespace {
-
-BufferRef Packed(ValueId id, int64_t channels, int64_t positions, PlanBuilder& builder) {
+BufferRef PackedPositions(ValueId id, int64_t channels, int64_t positions, PlanBuilder& builder) {
   const int64_t vector = builder.target().VectorFloats();
   const int64_t padded = (channels + vector - 1) / vector * vector;
   const auto tensor = id == kNoValue ? nullptr : builder.value(id).constant;
@@ -26,7 +24,9 @@ BufferRef Packed(ValueId id, int64_t channels, int64_t positions, PlanBuilder& b
                          });
 }
 
-}  // namespace
+BufferRef PackedChannels(ValueId id, int64_t channels, PlanBuilder& builder) {
+  return PackedPositions(id, channels, 1, builder);
+}
 
 void LowerDepthwiseForm(const Node& node, const ConvForm& form, PlanBuilder& builder) {
   const int64_t vector = builder.target().VectorFloats();
@@ -36,6 +36,7 @@ void LowerDepthwiseForm(const Node& node, const ConvForm& form, PlanBuilder& bui
   const TileChoice tile = ChooseDepthwiseTile({.kernel_h = form.window.height,
                                                .kernel_w = form.window.width,
                                                .stride_h = form.window.stride_h,
+                                               .stride_w = form.window.stride_w,
                                                .rows = form.out[2],
                                                .columns = form.out[3]},
                                               builder.target());
@@ -59,17 +60,17 @@ void LowerDepthwiseForm(const Node& node, const ConvForm& form, PlanBuilder& bui
                    ">(reinterpret_cast<const float*>(p1), reinterpret_cast<const float*>(p2), "
                    "reinterpret_cast<const float*>(p3), out, task);"));
   source.Close();
-  AddFast(
-      node,
-      {.path = Text("depthwise ", form.window.height, "x", form.window.width, " tile ", tile.rows,
-                    "x", tile.columns),
-       .source = std::move(source).Take(),
-       .writes = {out.First()},
-       .reads = {in.First(),
-                 Packed(form.weight, form.in[1], form.window.height * form.window.width, builder),
-                 Packed(form.bias, form.in[1], 1, builder)},
-       .tasks = static_cast<uint32_t>(channel_tasks * pixel_tasks)},
-      builder);
+  AddFast(node,
+          {.path = Text("depthwise ", form.window.height, "x", form.window.width, " tile ",
+                        tile.rows, "x", tile.columns),
+           .source = std::move(source).Take(),
+           .writes = {out.First()},
+           .reads = {in.First(),
+                     PackedPositions(form.weight, form.in[1],
+                                     form.window.height * form.window.width, builder),
+                     PackedChannels(form.bias, form.in[1], builder)},
+           .tasks = static_cast<uint32_t>(channel_tasks * pixel_tasks)},
+          builder);
   FinishBlocked(result, out, builder);
 }
 

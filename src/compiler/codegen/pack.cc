@@ -61,6 +61,58 @@ void PackConvBias(const ConvPacking& p, std::span<const float> source, float sca
   }
 }
 
+namespace {
+
+// G of F(2, 3) and of F(4, 3) for the points 0, +-1, +-2 and infinity (Lavin, Gray, 2016).
+constexpr double kTransform2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+constexpr double kTransform4[6][3] = {{1.0 / 4, 0, 0},
+                                      {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                                      {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                                      {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                                      {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                                      {0, 0, 1}};
+
+// G g G^T of one kernel, row-major.
+void TransformKernel(const float* g, int64_t size, double* to) {
+  const auto* m = size == 2 ? kTransform2 : kTransform4;
+  for (int64_t y = 0; y < size + 2; ++y) {
+    double rows[3];
+    for (int x = 0; x < 3; ++x) {
+      rows[x] = m[y][0] * static_cast<double>(g[x]) + m[y][1] * static_cast<double>(g[3 + x]) +
+                m[y][2] * static_cast<double>(g[6 + x]);
+    }
+    for (int64_t x = 0; x < size + 2; ++x) {
+      *to++ = rows[0] * m[x][0] + rows[1] * m[x][1] + rows[2] * m[x][2];
+    }
+  }
+}
+
+}  // namespace
+
+void PackWinogradWeights(const WinogradPacking& p, std::span<const float> source,
+                         std::span<float> to) {
+  KEDGE_CHECK(static_cast<int64_t>(to.size()) == p.Floats());
+  KEDGE_CHECK(p.size == 2 || p.size == 4);
+  std::fill(to.begin(), to.end(), 0.0f);
+  const int64_t parts = (p.Vectors() + p.group_vectors - 1) / p.group_vectors;
+  const int64_t base = p.Vectors() / parts, extra = p.Vectors() % parts;
+  int64_t first = 0;
+  for (int64_t part = 0; part < parts; ++part) {
+    const int64_t count = (base + (part < extra ? 1 : 0)) * p.vector;
+    float* group = to.data() + first * p.in_channels * p.Positions();
+    for (int64_t o = first; o < std::min(first + count, p.out_channels); ++o) {
+      for (int64_t i = 0; i < p.in_channels; ++i) {
+        double kernel[36];
+        TransformKernel(&source[static_cast<size_t>((o * p.in_channels + i) * 9)], p.size, kernel);
+        for (int64_t k = 0; k < p.Positions(); ++k) {
+          group[(k * p.in_channels + i) * count + o - first] = static_cast<float>(kernel[k]);
+        }
+      }
+    }
+    first += count;
+  }
+}
+
 void PackDepthwiseWeights(int64_t channels, int64_t positions, int64_t vector,
                           std::span<const float> source, std::span<float> to) {
   std::fill(to.begin(), to.end(), 0.0f);

@@ -40,4 +40,20 @@ void PackConvBias(const ConvPacking& packing, std::span<const float> source, flo
 void PackDepthwiseWeights(int64_t channels, int64_t positions, int64_t vector,
                           std::span<const float> source, std::span<float> to);
 
+// Kernels of 3x3 transformed for Winograd's F(size, 3): G g G^T, computed in double, as
+// [group of vectors][position][input channel][vectors * vector floats] (kernels/winograd.h).
+struct WinogradPacking {
+  int64_t out_channels = 1, in_channels = 1;
+  int64_t size = 4;  // 2 or 4
+  int64_t vector = 1;
+  int64_t group_vectors = 1;  // the most vectors in a group
+
+  int64_t Positions() const { return (size + 2) * (size + 2); }
+  int64_t Vectors() const { return (out_channels + vector - 1) / vector; }
+  int64_t Floats() const { return Positions() * in_channels * Vectors() * vector; }
+};
+// `source` is [out][in][3][3].
+void PackWinogradWeights(const WinogradPacking& packing, std::span<const float> source,
+                         std::span<float> to);
+
 }  // namespace kedge::compiler

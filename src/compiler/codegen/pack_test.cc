@@ -74,6 +74,18 @@ TEST(Pack, BiasIsPaddedAGroupAndOneNumberStandsForAll) {
   EXPECT_EQ(bias, std::vector<float>(8, 0.0f));
 }
 
+TEST(Pack, WinogradKeepsTheSumOfTheKernelInItsMiddle) {
+  // Rows of G sum to 1, 1.5, 0.5 and 1 for size 2, so a kernel of ones gives their products.
+  const WinogradPacking packing{.out_channels = 1, .in_channels = 1, .size = 2, .vector = 2};
+  std::vector<float> packed(static_cast<size_t>(packing.Floats()));
+  PackWinogradWeights(packing, std::vector<float>(9, 1.0f), packed);
+  const float sums[] = {1, 1.5f, 0.5f, 1};
+  for (size_t k = 0; k < 16; ++k) {
+    EXPECT_EQ(packed[2 * k], sums[k / 4] * sums[k % 4]) << "position " << k;
+    EXPECT_EQ(packed[2 * k + 1], 0) << "padding of position " << k;
+  }
+}
+
 TEST(Pack, DepthwisePutsChannelsInnermost) {
   std::vector<float> packed(8);
   PackDepthwiseWeights(3, 2, 2, Counting(6), packed);

@@ -14,6 +14,8 @@ constexpr int kTasksMax = 16;
 constexpr int64_t kColumnsMax = 28;
 constexpr int64_t kRowsMax = 4;
 constexpr int64_t kVectorsMax = 12;
+constexpr int64_t kWinogradVectorsMax = 4;  // kernels/winograd.h
+constexpr double kMemoryBytesPerCycle = 6;
 
 bool HasFusedMultiplyAdd(const Target& target) {
   return target.architecture == Architecture::kAarch64 || target.vector_bytes > 16;
@@ -73,10 +75,10 @@ double OverRows(int64_t rows, int64_t tile, Cost cost) {
 
 }  // namespace
 
-TileChoice ChooseConvTile(const TileProblem& problem, const Target& target) {
+TileChoice ChooseConvTile(const TileProblem& problem, const Target& target, int64_t vectors_limit) {
   const Machine machine(target);
   TileChoice best;
-  const int64_t vectors_max = std::min(problem.vectors, kVectorsMax);
+  const int64_t vectors_max = std::min({problem.vectors, kVectorsMax, vectors_limit});
   for (int64_t vectors = 1; vectors <= vectors_max; ++vectors) {
     const EvenSplit groups(problem.vectors, vectors);
     // Each group of vectors reads the input again, from the second-level cache if it is large.
@@ -123,7 +125,8 @@ TileChoice ChooseDepthwiseTile(const DepthwiseProblem& problem, const Target& ta
         return OverSplit(across, [&](int64_t c) {
           const auto products = static_cast<double>(r * c * taps);
           const int64_t input_rows = (r - 1) * problem.stride_h + problem.kernel_h;
-          const auto loads = static_cast<double>(input_rows * (c + problem.kernel_w - 1));
+          const int64_t input_columns = (c - 1) * problem.stride_w + problem.kernel_w;
+          const auto loads = static_cast<double>(input_rows * input_columns);
           return std::max({products / target.fma_pipes, loads / target.loads_per_cycle,
                            (products + loads) / target.issue_width,
                            static_cast<double>(taps * target.fma_latency)}) +
@@ -137,6 +140,54 @@ TileChoice ChooseDepthwiseTile(const DepthwiseProblem& problem, const Target& ta
                 .cycles = cycles};
       }
     }
+  }
+  return best;
+}
+
+namespace {
+
+// Cycles to stream weights that live beyond the second-level cache: a typical share of a memory
+// channel.
+double StreamCycles(int64_t floats, const Target& target) {
+  const int64_t bytes = floats * 4;
+  return bytes > target.l2_bytes / 2 ? static_cast<double>(bytes) / kMemoryBytesPerCycle : 0;
+}
+
+WinogradChoice PriceWinograd(const WinogradProblem& problem, int size, const Target& target) {
+  const int64_t vector = target.VectorFloats();
+  const int64_t tiles = ((problem.rows + size - 1) / size) * ((problem.columns + size - 1) / size);
+  const int64_t positions = (size + 2) * (size + 2);
+  const auto across = [&](int64_t channels) { return (channels + vector - 1) / vector; };
+  const TileProblem product{
+      .steps = problem.in_channels, .vectors = across(problem.out_channels), .columns = tiles};
+  const TileChoice tile = ChooseConvTile(product, target, kWinogradVectorsMax);
+  // Measured cycles of a patch of one vector of channels, into the transform and out of it.
+  const double in = size == 2 ? 110 : 175, out = size == 2 ? 80 : 160;
+  const auto patches = static_cast<double>(tiles);
+  return {.size = size,
+          .tiles = tile.columns,
+          .vectors = tile.vectors,
+          .input_cycles = in * patches * static_cast<double>(across(problem.in_channels)),
+          .product_cycles = static_cast<double>(positions) * tile.cycles +
+                            out * patches * static_cast<double>(product.vectors)};
+}
+
+}  // namespace
+
+WinogradChoice ChooseWinograd(const WinogradProblem& problem, double direct_cycles,
+                              const Target& target) {
+  const int64_t products = problem.in_channels * problem.out_channels;
+  double limit = std::max(direct_cycles, StreamCycles(products * 9, target)) / 1.2;
+  WinogradChoice best;
+  for (int size : {2, 4}) {
+    const WinogradChoice choice = PriceWinograd(problem, size, target);
+    const int64_t positions = (size + 2) * (size + 2);
+    const double cycles =
+        choice.input_cycles +
+        std::max(choice.product_cycles, StreamCycles(products * positions, target));
+    if (cycles >= limit) continue;
+    limit = cycles;
+    best = choice;
   }
   return best;
 }

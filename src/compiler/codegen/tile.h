@@ -29,16 +29,35 @@ struct TileChoice {
   double cycles = 0;      // of all tiles, by the model
 };
 
-TileChoice ChooseConvTile(const TileProblem& problem, const Target& target);
+// At most `vectors_limit` vectors side by side.
+TileChoice ChooseConvTile(const TileProblem& problem, const Target& target,
+                          int64_t vectors_limit = 1 << 20);
 
 // Depthwise: rows and columns of one vector of channels; the kernel's vectors stay in registers
 // beside the sums where both fit.
 struct DepthwiseProblem {
   int64_t kernel_h = 1, kernel_w = 1;
-  int64_t stride_h = 1;
+  int64_t stride_h = 1, stride_w = 1;
   int64_t rows = 1, columns = 1;
 };
 TileChoice ChooseDepthwiseTile(const DepthwiseProblem& problem, const Target& target);
+
+// A 3x3 convolution with stride 1 by Winograd's F(size, 3) (kernels/winograd.h): the products' tile
+// (`tiles` patches side by side by `vectors`), and what it costs beside the direct form.
+struct WinogradProblem {
+  int64_t in_channels = 1, out_channels = 1;
+  int64_t rows = 1, columns = 1;  // of the output
+};
+struct WinogradChoice {
+  int size = 0;  // 2 or 4; 0: the direct form is as good
+  int tiles = 1, vectors = 1;
+  double input_cycles = 0, product_cycles = 0;
+};
+// Winograd reads 1.78 (size 2) or 4 (size 4) times the weights, so both forms are charged for
+// weights that do not stay in the second-level cache; it must win by a fifth, because it takes
+// scratch memory too. `direct_cycles` are ChooseConvTile's.
+WinogradChoice ChooseWinograd(const WinogradProblem& problem, double direct_cycles,
+                              const Target& target);
 
 // How many tasks to cut a step of so many cycles into: 1 below about 25 us, then one for each 25
 // us, at most 16.

@@ -67,6 +67,32 @@ TEST(Tile, DepthwiseLeavesRoomForTheKernel) {
   }
 }
 
+TEST(Tile, TakesWinogradWhereItPays) {
+  const Target target = TargetOf("x86-64-v4");
+  struct WinogradCase {
+    const char* name;
+    WinogradProblem problem;
+    int size;
+  };
+  const WinogradCase cases[] = {
+      {"64@56", {.in_channels = 64, .out_channels = 64, .rows = 56, .columns = 56}, 4},
+      {"16@32", {.in_channels = 16, .out_channels = 16, .rows = 32, .columns = 32}, 4},
+      {"256@4, where streaming weights is all there is",
+       {.in_channels = 256, .out_channels = 256, .rows = 4, .columns = 4},
+       0},
+  };
+  for (const WinogradCase& c : cases) {
+    SCOPED_TRACE(c.name);
+    const WinogradProblem& p = c.problem;
+    const TileChoice direct = ChooseConvTile({.steps = p.in_channels * 9,
+                                              .vectors = p.out_channels / 16,
+                                              .rows = p.rows,
+                                              .columns = p.columns},
+                                             target);
+    EXPECT_EQ(ChooseWinograd(p, direct.cycles, target).size, c.size);
+  }
+}
+
 TEST(Tile, CutsOnlyLongStepsIntoTasks) {
   EXPECT_EQ(TaskCountOfCycles(1000), 1);
   EXPECT_EQ(TaskCountOfCycles(3000.0 * 25 * 4), 4);

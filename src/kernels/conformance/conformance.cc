@@ -20,6 +20,7 @@
 #include "kernels/epilogue.h"
 #include "kernels/pool.h"
 #include "kernels/reorder.h"
+#include "kernels/winograd.h"
 
 namespace kedge::kernels {
 namespace {
@@ -329,6 +330,91 @@ std::string CheckBlocked() {
     return want;
   });
   return error.empty() ? error : "map " + error;
+}
+
+// G g G^T of a 3x3 kernel for F(size x size, 3 x 3), row-major, in double.
+std::vector<double> TransformKernel(const float* g, int size) {
+  static const double kSmall[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
+  static const double kLarge[6][3] = {{.25, 0, 0},
+                                      {-1. / 6, -1. / 6, -1. / 6},
+                                      {-1. / 6, 1. / 6, -1. / 6},
+                                      {1. / 24, 1. / 12, 1. / 6},
+                                      {1. / 24, -1. / 12, 1. / 6},
+                                      {0, 0, 1}};
+  const double(*m)[3] = size == 2 ? kSmall : kLarge;
+  std::vector<double> result;
+  for (int y = 0; y < size + 2; ++y) {
+    for (int x = 0; x < size + 2; ++x) {
+      double sum = 0;
+      for (int i = 0; i < 9; ++i) sum += m[y][i / 3] * g[i] * m[x][i % 3];
+      result.push_back(sum);
+    }
+  }
+  return result;
+}
+
+template <WinogradConfig C>
+std::vector<float> PackWinograd(const std::vector<float>& weights) {
+  using Shape = WinogradShape<C>;
+  std::vector<float> packed;
+  for (int part = 0; part < Shape::kVectorSplit.parts; ++part) {
+    const int first = Shape::kVectorSplit.Begin(part) * C.vector;
+    const int width = Shape::kVectorSplit.Size(part) * C.vector;
+    for (int k = 0; k < Shape::kPositions; ++k) {
+      for (int i = 0; i < C.in.channels; ++i) {
+        for (int o = first; o < first + width; ++o) {
+          packed.push_back(o < C.out.channels
+                               ? static_cast<float>(TransformKernel(
+                                     &weights[static_cast<size_t>((o * C.in.channels + i) * 9)],
+                                     C.size)[static_cast<size_t>(k)])
+                               : 0.0f);
+        }
+      }
+    }
+  }
+  return packed;
+}
+
+template <WinogradConfig C, class Epilogue>
+std::string CheckWinograd() {
+  using Shape = WinogradShape<C>;
+  Stored in(C.in), out(C.out), addend(C.addend);
+  in.Randomise();
+  // Whole tiles are read, so zero reaches to the end of the last.
+  View reached = C.out;
+  reached.height = Shape::kTileRows * C.size;
+  reached.width = Shape::kTileColumns * C.size;
+  in.ZeroBorder({3, 3, 1, 1, 1, 1, C.pad_top, C.pad_left}, reached);
+  if (C.addend.channels > 0) addend.Randomise();
+  const std::vector<float> weights =
+      RandomFloats(static_cast<size_t>(C.out.channels * C.in.channels * 9));
+  const std::vector<float> packed = PackWinograd<C>(weights);
+  std::vector<float> bias(static_cast<size_t>(C.out.Vectors(C.vector) * C.vector));
+  for (int o = 0; o < C.out.channels; ++o) bias[static_cast<size_t>(o)] = Random();
+  std::vector<float> scratch(static_cast<size_t>(Shape::kImageFloats * C.in.batch), NAN);
+  for (uint32_t task = 0; task < static_cast<uint32_t>(C.tile_tasks); ++task) {
+    WinogradInput<C>(in.first(), scratch.data(), task);
+  }
+  for (uint32_t task = 0; task < static_cast<uint32_t>(C.channel_tasks * C.tile_tasks); ++task) {
+    WinogradProduct<C, Epilogue>(scratch.data(), packed.data(), bias.data(), addend.first(),
+                                 out.first(), task);
+  }
+  return Compare<Epilogue>(out, [&](int n, int o, int y, int x) {
+    Expected sum;
+    sum.Add(bias[static_cast<size_t>(o)]);
+    if (C.addend.channels > 0) sum.Add(addend.plain[addend.Index(n, o, y, x)]);
+    for (int i = 0; i < C.in.channels; ++i) {
+      for (int k = 0; k < 9; ++k) {
+        const int iy = y - C.pad_top + k / 3, ix = x - C.pad_left + k % 3;
+        if (iy < 0 || iy >= C.in.height || ix < 0 || ix >= C.in.width) continue;
+        sum.Add(in.plain[in.Index(n, i, iy, ix)],
+                weights[static_cast<size_t>((o * C.in.channels + i) * 9 + k)]);
+      }
+    }
+    // The transforms lose bits: a few sums of the direct bound more.
+    sum.magnitude *= C.size == 2 ? 4 : 16;
+    return sum;
+  });
 }
 
 // Plain to blocked with its halo set and padding channels zero, and back.

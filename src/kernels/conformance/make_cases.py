@@ -75,6 +75,21 @@ def depthwise(rng):
             f".channel_tasks = {rng.randint(1, 3)}, .pixel_tasks = {rng.randint(1, 3)}}}, {rng.choice(EPILOGUES)}>")
 
 
+def winograd(rng):
+    size = rng.choice([2, 4])
+    top, left, bottom, right = (rng.randint(0, 2) for _ in range(4))
+    h, w = rng.randint(3, 17), rng.randint(3, 17)
+    oh, ow = h + top + bottom - 2, w + left + right - 2
+    ic, oc, batch = rng.randint(1, 70), rng.randint(1, 70), rng.choice([1, 1, 2])
+    reach_h, reach_w = -(-oh // size) * size + 2, -(-ow // size) * size + 2
+    need = (top, left, max(0, reach_h - top - h), max(0, reach_w - left - w))
+    addend = view("Blocked", oc, oh, ow, (0, 1, 0, 1), batch) if rng.random() < 0.4 else "View{}"
+    vectors = rng.randint(1, 2)
+    return (f"CheckWinograd<WinogradConfig{{.in = {view('Blocked', ic, h, w, need, batch)}, .out = {view('Blocked', oc, oh, ow, rng.choice([(0, 0, 0, 0), (1, 1, 2, 2)]), batch)}, "
+            f".addend = {addend}, .pad_top = {top}, .pad_left = {left}, .size = {size}, .tiles = {rng.randint(1, 8)}, .vectors = {vectors}, "
+            f".channel_tasks = {rng.randint(1, 3)}, .tile_tasks = {rng.randint(1, 3)}}}, {rng.choice(EPILOGUES)}>")
+
+
 def pool(rng):
     text, h, w, oh, ow, _, _ = window(rng, 12)
     c, batch = rng.randint(1, 70), rng.choice([1, 2])
@@ -103,7 +118,7 @@ def reorder(rng):
     return f"CheckReorder<{plain}, {view('Blocked', c, h, w, border, batch)}, Halo{{{border[0]}, {border[1]}, {border[2]}, {border[3]}}}, {rng.randint(1, 4)}>"
 
 
-FAMILIES = [(conv, 30), (depthwise, 12), (pool, 8), (global_average, 4), (blocked, 4), (reorder, 6)]
+FAMILIES = [(conv, 30), (depthwise, 12), (winograd, 6), (pool, 8), (global_average, 4), (blocked, 4), (reorder, 6)]
 
 
 def main():

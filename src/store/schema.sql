@@ -1,0 +1,123 @@
+-- What the migrations add up to; store/sqlite_store_test compares. Change it together with a new migration.
+
+CREATE TABLE schema_migrations (version bigint PRIMARY KEY NOT NULL, name text NOT NULL);
+
+CREATE TABLE fleets (
+  name text PRIMARY KEY NOT NULL,
+  description text,
+  role_arn text,
+  output_config text NOT NULL,
+  role_alias bigint NOT NULL,
+  created_ms bigint NOT NULL,
+  modified_ms bigint NOT NULL
+);
+
+CREATE TABLE devices (
+  fleet text NOT NULL REFERENCES fleets (name),
+  name text NOT NULL,
+  description text,
+  thing_name text,
+  registered_ms bigint NOT NULL,
+  heartbeat_ms bigint,
+  agent_version text,
+  model_names text NOT NULL,
+  heartbeat text,
+  PRIMARY KEY (fleet, name)
+);
+
+CREATE TABLE access_keys (
+  id text PRIMARY KEY NOT NULL,
+  secret text NOT NULL,
+  role text NOT NULL,
+  fleet text,
+  device text,
+  created_ms bigint NOT NULL,
+  FOREIGN KEY (fleet, device) REFERENCES devices (fleet, name) ON DELETE CASCADE
+);
+CREATE INDEX access_keys_by_device ON access_keys (fleet, device);
+
+CREATE TABLE tags (
+  resource_arn text NOT NULL,
+  name text NOT NULL,
+  content text NOT NULL,
+  PRIMARY KEY (resource_arn, name)
+);
+
+CREATE TABLE compilation_jobs (
+  name text PRIMARY KEY NOT NULL,
+  status text NOT NULL,
+  request text NOT NULL,
+  created_ms bigint NOT NULL,
+  modified_ms bigint NOT NULL,
+  started_ms bigint,
+  ended_ms bigint,
+  failure_reason text NOT NULL,
+  artifact_uri text NOT NULL,
+  artifact_sha256 text NOT NULL
+);
+CREATE INDEX compilation_jobs_by_status ON compilation_jobs (status, created_ms);
+
+CREATE TABLE packaging_jobs (
+  name text PRIMARY KEY NOT NULL,
+  status text NOT NULL,
+  compilation_job text NOT NULL,
+  model_name text NOT NULL,
+  model_version text NOT NULL,
+  request text NOT NULL,
+  created_ms bigint NOT NULL,
+  modified_ms bigint NOT NULL,
+  status_message text NOT NULL,
+  artifact_uri text NOT NULL,
+  artifact_sha1 text NOT NULL,
+  signature text NOT NULL
+);
+CREATE INDEX packaging_jobs_by_status ON packaging_jobs (status, created_ms);
+
+CREATE TABLE deployment_plans (
+  name text PRIMARY KEY NOT NULL,
+  fleet text NOT NULL REFERENCES fleets (name),
+  model_configs text NOT NULL,
+  chance text NOT NULL,
+  created_ms bigint NOT NULL,
+  modified_ms bigint NOT NULL
+);
+CREATE INDEX deployment_plans_by_fleet ON deployment_plans (fleet);
+
+CREATE TABLE deployment_stages (
+  plan text NOT NULL REFERENCES deployment_plans (name) ON DELETE CASCADE,
+  name text NOT NULL,
+  position bigint NOT NULL,
+  selection text NOT NULL,
+  policy text NOT NULL,
+  status text NOT NULL,
+  message text NOT NULL,
+  started_ms bigint,
+  start_number bigint,
+  deployment_name text UNIQUE,
+  pending bigint NOT NULL,
+  deployed bigint NOT NULL,
+  failed bigint NOT NULL,
+  PRIMARY KEY (plan, name)
+);
+
+CREATE TABLE stage_devices (
+  plan text NOT NULL,
+  stage text NOT NULL,
+  fleet text NOT NULL,
+  device text NOT NULL,
+  status text NOT NULL,
+  message text NOT NULL,
+  reason text NOT NULL,
+  started_ms bigint NOT NULL,
+  PRIMARY KEY (plan, stage, device),
+  FOREIGN KEY (plan, stage) REFERENCES deployment_stages (plan, name) ON DELETE CASCADE
+);
+CREATE INDEX stage_devices_by_device ON stage_devices (fleet, device);
+
+CREATE TABLE definitions (
+  deployment_name text NOT NULL,
+  model_handle text NOT NULL,
+  uri text NOT NULL,
+  sha1 text NOT NULL,
+  PRIMARY KEY (deployment_name, model_handle)
+);

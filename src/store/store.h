@@ -1,0 +1,100 @@
+// The database's door: transactions over SQL text that both engines understand.
+//
+// One text a statement, with placeholders $1..$n in order of first appearance; column types bigint,
+// text and double precision; times are bigint milliseconds since the epoch. The typed functions of
+// store/tables/ are written over this; an engine implements these two classes and passes
+// store/conformance_test.
+//
+// Durability: a write that was answered with success was committed and synced before. After an I/O
+// error nothing is written any more (see Store::failed).
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace kedge::store {
+
+// std::monostate is NULL.
+using Value = std::variant<std::monostate, int64_t, double, std::string>;
+
+Value Optional(const std::optional<std::string>& text);
+Value Optional(const std::optional<int64_t>& number);
+
+// One row of a result. Reading a column as another type than it has is a broken promise (checked):
+// our own statements name the columns.
+class Row {
+ public:
+  explicit Row(std::vector<Value> values) : values_(std::move(values)) {}
+  bool IsNull(size_t column) const;
+  const std::string& Text(size_t column) const;
+  int64_t Integer(size_t column) const;
+  std::optional<std::string> TextOrNull(size_t column) const;
+  std::optional<int64_t> IntegerOrNull(size_t column) const;
+  size_t size() const { return values_.size(); }
+
+ private:
+  std::vector<Value> values_;
+};
+
+using Rows = std::vector<Row>;
+
+// One thread, only inside the function it was handed to. Errors: kAlreadyExists (primary key or
+// unique), kFailedPrecondition (foreign key), kUnavailable (the engine failed), kInternal
+// (statement).
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+  virtual Result<Rows> Query(std::string_view sql, std::span<const Value> parameters) = 0;
+  // Rows inserted, changed or deleted.
+  virtual Result<int64_t> Execute(std::string_view sql, std::span<const Value> parameters) = 0;
+  // Several statements without parameters: migrations.
+  virtual Status ExecuteScript(const std::string& sql) = 0;
+
+  Result<Rows> Query(std::string_view sql, std::initializer_list<Value> parameters = {}) {
+    return Query(sql, std::span<const Value>(parameters.begin(), parameters.size()));
+  }
+  Result<int64_t> Execute(std::string_view sql, std::initializer_list<Value> parameters) {
+    return Execute(sql, std::span<const Value>(parameters.begin(), parameters.size()));
+  }
+};
+
+// What runs inside a transaction. An error undoes what this function did, and only that. It may run
+// on another thread, must not call the store again and must not wait for anything.
+using Work = std::function<Status(Transaction&)>;
+
+constexpr size_t kWritesQueuedMax = 65'536;  // above: kUnavailable at once
+
+// Thread-safe.
+class Store {
+ public:
+  virtual ~Store() = default;  // finishes queued writes
+
+  // Queues the work; `done` is called once, from another thread, with the work's own error or,
+  // after the commit is durable, with success. Works that are queued while a commit runs are
+  // committed together (group commit). kUnavailable: the queue is full, the disk is full (nothing
+  // was changed), or the store failed.
+  virtual void WriteLater(Work work, std::function<void(Status)> done) = 0;
+
+  // Runs the work on a consistent view that holds every write answered before.
+  virtual Status Read(const Work& work) = 0;
+
+  // After an error of the disk below the database no write is accepted any more: the program should
+  // end and start again, which replays the log. True from then on.
+  virtual bool failed() const = 0;
+
+  // WriteLater, waiting for its end. Never from inside a Work.
+  Status Write(Work work);
+};
+
+}  // namespace kedge::store

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/tables/list_statement.h"
+
+namespace kedge::store {
+
+void ListStatement::Add(std::string_view condition, Value value) {
+  sql_ += parameters_.empty() ? " WHERE " : " AND ";
+  parameters_.push_back(std::move(value));
+  sql_ += std::string(condition) + " $" + std::to_string(parameters_.size());
+}
+
+void ListStatement::Where(std::string_view condition, const std::optional<int64_t>& value) {
+  if (value) Add(condition, *value);
+}
+
+void ListStatement::Where(std::string_view condition, const std::optional<std::string>& value) {
+  if (value) Add(condition, *value);
+}
+
+void ListStatement::WhereContains(std::string_view column, const std::optional<std::string>& text) {
+  if (text) Add(std::string(column) + " LIKE", "%" + *text + "%");
+}
+
+void ListStatement::Where(const TimeWindow& window) {
+  Where("created_ms >", window.created_after);
+  Where("created_ms <", window.created_before);
+  Where("modified_ms >", window.modified_after);
+  Where("modified_ms <", window.modified_before);
+}
+
+Result<Rows> ListStatement::Run(Transaction& transaction, const std::string& sort_column,
+                                const std::string& name_column, const Page& page) {
+  const std::string direction = page.ascending ? " ASC" : " DESC";
+  const std::string beyond = page.ascending ? " > " : " < ";
+  if (page.after) {
+    sql_ += parameters_.empty() ? " WHERE " : " AND ";
+    parameters_.push_back(page.after->sort_value);
+    parameters_.push_back(page.after->name);
+    const size_t n = parameters_.size();
+    sql_ += "(" + sort_column + ", " + name_column + ")" + beyond + "($" + std::to_string(n - 1) +
+            ", $" + std::to_string(n) + ")";
+  }
+  parameters_.push_back(page.rows_max + 1);
+  sql_ += " ORDER BY " + sort_column + direction + ", " + name_column + direction + " LIMIT $" +
+          std::to_string(parameters_.size());
+  return transaction.Query(sql_, parameters_);
+}
+
+}  // namespace kedge::store

@@ -63,7 +63,7 @@ bool RangeFits(uint64_t offset, uint64_t bytes, uint64_t size) {
 
 Error NotAModel(const std::string& why) { return InvalidArgument("not a compiled model: " + why); }
 
-Status CheckIdentity(const Elf64_Ehdr& header) {
+Status CheckIdentity(const Elf64_Ehdr& header, std::string_view architecture) {
   if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return NotAModel("it is no ELF object");
   // The machine stands at the same place in 32-bit and big-endian objects; name it before refusing
   // them.
@@ -71,9 +71,11 @@ Status CheckIdentity(const Elf64_Ehdr& header) {
   const uint16_t machine =
       little ? header.e_machine
              : static_cast<uint16_t>(header.e_machine << 8 | header.e_machine >> 8);
-  if (machine != kNativeMachine) {
-    return FailedPrecondition("the model is compiled for " + MachineName(machine) +
-                              ", this machine is " + MachineName(kNativeMachine));
+  if (MachineName(machine) != architecture) {
+    return FailedPrecondition(
+        "the model is compiled for " + MachineName(machine) +
+        (architecture == NativeArchitecture() ? ", this machine is " : ", asked for was ") +
+        std::string(architecture));
   }
   if (!little || header.e_ident[EI_CLASS] != ELFCLASS64)
     return NotAModel("it is no 64-bit little-endian object");
@@ -144,10 +146,12 @@ bool AddressIsOffset(const Elf64_Phdr& dynamic, const std::vector<Elf64_Phdr>& s
 
 std::string NativeArchitecture() { return MachineName(kNativeMachine); }
 
-Status CheckModelObject(Bytes file) {
+Status CheckModelObject(Bytes file) { return CheckModelObject(file, NativeArchitecture()); }
+
+Status CheckModelObject(Bytes file, std::string_view architecture) {
   if (file.size() < sizeof(Elf64_Ehdr)) return NotAModel("it is shorter than an ELF header");
   const auto header = LoadLittle<Elf64_Ehdr>(file.data());
-  KEDGE_TRY_STATUS(CheckIdentity(header));
+  KEDGE_TRY_STATUS(CheckIdentity(header, architecture));
   if (!RangeFits(header.e_phoff, header.e_phnum * sizeof(Elf64_Phdr), file.size()))
     return NotAModel("it is shorter than its headers say");
   std::vector<Elf64_Phdr> segments(header.e_phnum);

@@ -24,5 +24,8 @@ std::string NativeArchitecture();
 // Errors: kFailedPrecondition if the object is of another architecture (both are named),
 // kInvalidArgument if it is not an object that a compiled model can be.
 Status CheckModelObject(Bytes file);
+// The same for a model of any architecture of ours ("x86-64", "aarch64"), for those who do not run
+// it.
+Status CheckModelObject(Bytes file, std::string_view architecture);
 
 }  // namespace kedge::runtime

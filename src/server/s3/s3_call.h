@@ -1,0 +1,86 @@
+// One verified request on its way to its operation, and the operations. Internal to the door.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+
+#include "server/s3/s3_door.h"
+#include "server/s3/s3_error.h"
+
+namespace kedge::server {
+
+struct S3Call {
+  const S3Options& options;
+  const http::Request& request;
+  const http::VerifiedIdentity& identity;
+  std::string bucket;
+  std::string key;
+  std::vector<std::pair<std::string, std::string>> query;
+
+  bool Has(std::string_view name) const;
+  std::string Query(std::string_view name, std::string_view other = "") const;
+  blob::BlobStore& store() const { return options.store; }
+  blob::ObjectName name() const { return {bucket, key}; }
+  bool Allowed(S3Action action, const std::string& of_bucket, const std::string& of_key) const {
+    return options.allowed(identity.access_key_id, action, of_bucket, of_key);
+  }
+};
+
+using S3Result = Result<http::Response>;
+
+// Buckets (s3_buckets.cc).
+S3Result ListBuckets(const S3Call& call);
+S3Result CreateBucket(const S3Call& call);
+S3Result DeleteBucket(const S3Call& call);
+S3Result HeadBucket(const S3Call& call);
+S3Result GetBucketLocation(const S3Call& call);
+S3Result ListObjectsV1(const S3Call& call);
+S3Result ListObjectsV2(const S3Call& call);
+
+// Objects (s3_objects.cc).
+S3Result GetObject(const S3Call& call);
+S3Result HeadObject(const S3Call& call);
+S3Result PutObject(const S3Call& call);
+S3Result CopyObject(const S3Call& call);
+S3Result DeleteObject(const S3Call& call);
+S3Result DeleteObjects(const S3Call& call);
+S3Result GetObjectTagging(const S3Call& call);
+
+// Multipart uploads (s3_multipart.cc).
+S3Result CreateMultipartUpload(const S3Call& call);
+S3Result UploadPart(const S3Call& call);
+S3Result UploadPartCopy(const S3Call& call);
+S3Result ListParts(const S3Call& call);
+S3Result ListMultipartUploads(const S3Call& call);
+S3Result CompleteMultipartUpload(const S3Call& call);
+S3Result AbortMultipartUpload(const S3Call& call);
+
+// Shared by them.
+
+http::Response XmlResponse(std::string body);
+std::string Quoted(std::string_view etag);
+// NoSuchBucket.
+Status CheckBucketExists(blob::BlobStore& store, const std::string& bucket);
+
+struct ByteRange {
+  uint64_t first = 0;
+  uint64_t bytes = 0;
+};
+// Of "bytes=0-99", "bytes=100-" or "bytes=-100". nullopt: no range, or one that RFC 9110 lets a
+// server ignore (malformed, several). InvalidRange: nothing of the object is in it.
+Result<std::optional<ByteRange>> ParseRange(const std::string& header, uint64_t object_bytes);
+
+// The object named by x-amz-copy-source, opened; checks that the identity may read it.
+Result<blob::BlobStore::Opened> OpenCopySource(const S3Call& call);
+// Copies a part of an open file to a writer, piece by piece.
+Status CopyRange(int fd, ByteRange range, blob::ObjectWriter& writer);
+
+// Writes the request's body to the writer: plain or aws-chunked, with every digest that the client
+// sent along (Content-MD5, x-amz-checksum-*) compared. BadDigest, IncompleteBody,
+// SignatureDoesNotMatch.
+Status ReceiveBody(const S3Call& call, blob::ObjectWriter& writer);
+
+// NotImplemented for a header that asks for something the store does not keep.
+Status RefuseUnsupportedHeaders(const http::Request& request);
+
+}  // namespace kedge::server

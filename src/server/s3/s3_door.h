@@ -1,0 +1,65 @@
+// The S3 door: enough of the Amazon S3 protocol on top of a BlobStore that `aws s3` and the AWS
+// SDKs work against it, path-style (`http://host:port/bucket/key`).
+//
+// Operations: ListBuckets, CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation, ListObjects,
+// ListObjectsV2, ListMultipartUploads; GetObject (ranges, If-Match, If-None-Match), HeadObject,
+// PutObject, CopyObject, DeleteObject, DeleteObjects, GetObjectTagging (always empty);
+// CreateMultipartUpload, UploadPart, UploadPartCopy, ListParts, CompleteMultipartUpload,
+// AbortMultipartUpload. What it does not store (user metadata, encryption, tags, versions,
+// conditional writes) it refuses with NotImplemented instead of dropping it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "blob/blob_store.h"
+#include "http/http.h"
+#include "http/sigv4.h"
+
+namespace kedge::server {
+
+enum class S3Action {
+  kListBuckets,   // bucket and key are empty
+  kManageBucket,  // create, delete
+  kListObjects,   // the key is the prefix asked for
+  kReadObject,    // get, head, source of a copy
+  kWriteObject,   // put, copy to, every step of a multipart upload
+  kDeleteObject,
+};
+
+struct S3Options {
+  blob::BlobStore& store;
+  const Clock& clock;
+  http::SecretLookup lookup;
+  http::SigningKeyCache* cache = nullptr;  // borrowed, may be null
+  // Whether an access key may do this. Called for each object of a request.
+  std::function<bool(const std::string& access_key_id, S3Action action, const std::string& bucket,
+                     const std::string& key)>
+      allowed;
+  std::string region = "us-east-1";  // what GetBucketLocation says
+};
+
+// Thread-safe.
+class S3Door {
+ public:
+  explicit S3Door(S3Options options);
+  ~S3Door();
+
+  // Verifies the signature, checks what the identity may do, and does it. Blocks for disk I/O.
+  // Errors are S3's XML.
+  http::Response Handle(const http::Request& request) const;
+
+  // Whether a request is meant for this door: its signature's scope names the service s3.
+  static bool IsMeantForS3(const http::Request& request);
+
+ private:
+  const S3Options options_;
+};
+
+// The bucket that holds the parts of uploads in progress. Nobody reaches it through the door.
+inline constexpr std::string_view kUploadsBucket = "kedge-uploads-in-progress";
+
+}  // namespace kedge::server

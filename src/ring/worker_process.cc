@@ -295,7 +295,7 @@ std::string SandboxLevel::Text() const {
   add(seccomp, "seccomp");
   add(landlock, "landlock");
   add(rlimits, "rlimits");
-  add(no_new_privileges, "privilege-lock");
+  add(no_new_privileges, "no-new-privileges");
   return missing.empty() ? "full" : missing;
 }
 

@@ -1,0 +1,33 @@
+// The API's door: an HTTP request in, an AWS answer out. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "http/server.h"
+#include "server/api/context.h"
+
+namespace kedge::server {
+
+class Api {
+ public:
+  // Borrows both; kInternal names an operation of the catalogue that has no handler.
+  static Result<std::unique_ptr<Api>> Make(const Catalogue& catalogue, const Context& context);
+
+  // True if the request is the API's: it has an X-Amz-Target, or is a POST to an operation's path.
+  // All others are the object store's.
+  bool Owns(const http::Request& request) const;
+  // Checks the signature, finds the operation, validates the body, calls the handler. Thread-safe.
+  void Handle(const http::Request& request, const http::Responder& responder) const;
+  // The same from the operation on, for a caller that is known; for tests too.
+  void Call(const Operation& operation, const std::string& body, const Identity& identity,
+            const http::Responder& responder) const;
+
+ private:
+  Api(const Catalogue& catalogue, const Context& context)
+      : catalogue_(catalogue), context_(context) {}
+  Result<const Operation*> FindOperation(const http::Request& request) const;
+
+  const Catalogue& catalogue_;
+  Context context_;
+  Router router_;
+};
+
+}  // namespace kedge::server

@@ -1,0 +1,89 @@
+// What handlers work with, and the table that leads a request to its handler.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/clock.h"
+#include "blob/blob_store.h"
+#include "server/api/input.h"
+#include "server/auth/authentication.h"
+#include "server/auth/identity.h"
+#include "server/schema/catalogue.h"
+#include "store/store.h"
+#include "trust/signing.h"
+
+namespace kedge::server {
+
+// Amazon resource names. Region and account are the installation's, whatever region a client signs
+// for.
+struct Arns {
+  std::string region;
+  std::string account;  // 12 digits
+  std::string Fleet(const std::string& fleet) const;
+  std::string Device(const std::string& fleet, const std::string& device) const;
+  std::string RoleAlias(const std::string& fleet) const;
+  std::string CompilationJob(const std::string& name) const;
+  std::string PackagingJob(const std::string& name) const;
+  std::string Plan(const std::string& name) const;
+};
+
+// The job runner as handlers see it. Thread-safe.
+class JobSignals {
+ public:
+  virtual ~JobSignals() = default;
+  virtual void JobQueued() = 0;                           // call after the row is committed
+  virtual void StopRunning(const std::string& name) = 0;  // ends the named job's process, if any
+};
+
+// Everything is borrowed and outlives the handlers; everything is thread-safe.
+struct Context {
+  store::Store& store;
+  blob::BlobStore& blobs;
+  const Clock& clock;
+  const Authenticator& authenticator;
+  const Arns& arns;
+  const trust::Signer& signer;
+  const std::string& signing_certificate_pem;
+  JobSignals& compilation_jobs;
+  JobSignals& packaging_jobs;
+};
+
+// One validated call.
+struct Call {
+  const Operation& operation;
+  const json::Value& body;  // validated
+  const Identity& identity;
+  Input input() const { return Input(body); }
+};
+
+// Gives the answer (null: empty) or an error, see ToAws.
+using Handler = std::function<Result<json::Value>(const Call&)>;
+using Reply = std::function<void(Result<json::Value>)>;
+// For what waits for a group commit without holding a thread. The call is the handler's only while
+// it runs; the reply is called once, at once or later.
+using LaterHandler = std::function<void(const Call&, Reply)>;
+
+class Router {
+ public:
+  void Add(const std::string& operation, Handler handler);
+  void AddLater(const std::string& operation, LaterHandler handler);
+  // Null if nobody handles it.
+  const LaterHandler* Find(const std::string& operation) const;
+
+ private:
+  std::map<std::string, LaterHandler> handlers_;
+};
+
+// One function a resource file.
+void AddDeviceFleetRoutes(Router& router, const Context& context);
+void AddDeviceRoutes(Router& router, const Context& context);
+void AddEnrolmentRoutes(Router& router, const Context& context);
+void AddCompilationJobRoutes(Router& router, const Context& context);
+void AddPackagingJobRoutes(Router& router, const Context& context);
+void AddDeploymentRoutes(Router& router, const Context& context);
+void AddDevicePlaneRoutes(Router& router, const Context& context);
+
+}  // namespace kedge::server

@@ -1,0 +1,138 @@
+// Devices of a fleet. SPDX-License-Identifier: Apache-2.0
+#include "server/api/context.h"
+#include "server/api/lookup.h"
+#include "server/api/paging.h"
+#include "server/api/rollout.h"
+#include "server/api/wire.h"
+
+namespace kedge::server {
+namespace {
+
+Status Register(const Context& context, store::Transaction& transaction, const Call& call) {
+  const Input input = call.input();
+  const std::string fleet = input.Text("DeviceFleetName");
+  KEDGE_TRY([[maybe_unused]] const store::Fleet found, NeedFleet(transaction, fleet));
+  for (const json::Value& item : input.List("Devices")) {
+    const Input device(item);
+    const std::string name = device.Text("DeviceName");
+    const Status status =
+        store::InsertDevice(transaction, {.fleet = fleet,
+                                          .name = name,
+                                          .description = device.TextOrNone("Description"),
+                                          .thing_name = device.TextOrNone("IotThingName"),
+                                          .registered = context.clock.NowMs()});
+    if (!status && status.error().code == Code::kAlreadyExists) {
+      return InvalidArgument("Device with name " + name + " is already registered in fleet " +
+                             fleet);
+    }
+    KEDGE_TRY_STATUS(status);
+    KEDGE_TRY_STATUS(PutTags(transaction, input, context.arns.Device(fleet, name)));
+  }
+  return {};
+}
+
+Result<json::Value> RegisterDevices(const Context& context, const Call& call) {
+  KEDGE_TRY_STATUS(context.store.Write(
+      [&](store::Transaction& transaction) { return Register(context, transaction, call); }));
+  return json::Value();
+}
+
+// Models as the last heartbeat told them, with or without times.
+json::Array ModelsOf(const store::Device& device, bool with_times) {
+  json::Array models;
+  const json::Value heartbeat = FromText(device.heartbeat.value_or(""));
+  for (const json::Value& item : Input(heartbeat).List("Models")) {
+    json::Object model;
+    SetIf(model, "ModelName", Input(item).TextOrNone("ModelName"));
+    SetIf(model, "ModelVersion", Input(item).TextOrNone("ModelVersion"));
+    for (const char* time : {"LatestSampleTime", "LatestInference"}) {
+      if (const json::Value* value = item.Find(time); value != nullptr && with_times) {
+        model.Set(time, *value);
+      }
+    }
+    models.push_back(std::move(model));
+  }
+  return models;
+}
+
+json::Object Summary(const Context& context, const store::Device& device) {
+  json::Object object{{"DeviceName", device.name},
+                      {"DeviceArn", context.arns.Device(device.fleet, device.name)},
+                      {"DeviceFleetName", device.fleet},
+                      {"RegistrationTime", Seconds(device.registered)}};
+  SetIf(object, "Description", device.description);
+  SetIf(object, "IotThingName", device.thing_name);
+  SetIf(object, "AgentVersion", device.agent_version);
+  if (device.heartbeat_time) object.Set("LatestHeartbeat", Seconds(*device.heartbeat_time));
+  return object;
+}
+
+Result<json::Value> DescribeDevice(const Context& context, const Call& call) {
+  const Input input = call.input();
+  store::Device device;
+  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(device,
+              NeedDevice(transaction, input.Text("DeviceFleetName"), input.Text("DeviceName")));
+    return {};
+  }));
+  json::Object answer = Summary(context, device);
+  json::Array models = ModelsOf(device, true);
+  answer.Set("MaxModels", static_cast<int64_t>(models.size()));
+  answer.Set("Models", std::move(models));
+  return json::Value(std::move(answer));
+}
+
+Result<json::Value> ListDevices(const Context& context, const Call& call) {
+  const Input input = call.input();
+  KEDGE_TRY(const store::Page page, ReadPage(input, call.operation));
+  const store::DeviceFilter filter{.fleet_contains = input.TextOrNone("DeviceFleetName"),
+                                   .model_contains = input.TextOrNone("ModelName"),
+                                   .heartbeat_after = input.Time("LatestHeartbeatAfter")};
+  store::PageOf<store::Device> devices;
+  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(devices, store::ListDevices(transaction, filter, page));
+    return {};
+  }));
+  json::Array summaries;
+  for (const store::Device& device : devices.items) {
+    json::Object summary = Summary(context, device);
+    summary.Set("Models", ModelsOf(device, false));
+    summaries.push_back(std::move(summary));
+  }
+  json::Object answer{{"DeviceSummaries", std::move(summaries)}};
+  SetNextToken(answer, call.operation, devices.next);
+  return json::Value(std::move(answer));
+}
+
+Result<json::Value> DeregisterDevices(const Context& context, const Call& call) {
+  const Input input = call.input();
+  const std::string fleet = input.Text("DeviceFleetName");
+  const auto work = [&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY([[maybe_unused]] const store::Fleet found, NeedFleet(transaction, fleet));
+    for (const std::string& name : input.Texts("DeviceNames")) {
+      KEDGE_TRY_STATUS(LeaveDeployments(transaction, fleet, name));
+      KEDGE_TRY(const bool deleted, store::DeleteDevice(transaction, fleet, name));
+      if (!deleted) {
+        return InvalidArgument("Device with name " + name + " is not registered in fleet " + fleet);
+      }
+      KEDGE_TRY_STATUS(store::DeleteTags(transaction, context.arns.Device(fleet, name)));
+    }
+    return {};
+  };
+  KEDGE_TRY_STATUS(context.store.Write(work));
+  return json::Value();
+}
+
+}  // namespace
+
+void AddDeviceRoutes(Router& router, const Context& context) {
+  router.Add("RegisterDevices",
+             [&context](const Call& call) { return RegisterDevices(context, call); });
+  router.Add("DescribeDevice",
+             [&context](const Call& call) { return DescribeDevice(context, call); });
+  router.Add("ListDevices", [&context](const Call& call) { return ListDevices(context, call); });
+  router.Add("DeregisterDevices",
+             [&context](const Call& call) { return DeregisterDevices(context, call); });
+}
+
+}  // namespace kedge::server

@@ -1,0 +1,299 @@
+// Deployment plans and their stages. SPDX-License-Identifier: Apache-2.0
+#include <charconv>
+#include <set>
+
+#include "base/crypto/crypto.h"
+#include "fleet/rollout.h"
+#include "server/api/context.h"
+#include "server/api/lookup.h"
+#include "server/api/paging.h"
+#include "server/api/rollout.h"
+#include "server/api/wire.h"
+
+namespace kedge::server {
+namespace {
+
+constexpr int64_t kStagesOfPlanMax = 50;
+constexpr int64_t kStagesOfPageMax = 10;
+
+// What the description cannot say: each way to select needs its own member.
+Status CheckSelection(const Input& stage) {
+  const json::Value* config = stage.Find("DeviceSelectionConfig");
+  const Input selection(*config);
+  const std::string type = selection.Text("DeviceSubsetType");
+  const std::string where = "Stage " + stage.Text("StageName") + ": ";
+  if (type == "PERCENTAGE" && selection.Find("Percentage") == nullptr) {
+    return InvalidArgument(where + "DeviceSubsetType PERCENTAGE needs Percentage");
+  }
+  if (type == "SELECTION" && selection.List("DeviceNames").empty()) {
+    return InvalidArgument(where + "DeviceSubsetType SELECTION needs DeviceNames");
+  }
+  if (type == "NAMECONTAINS" && selection.Find("DeviceNameContains") == nullptr) {
+    return InvalidArgument(where + "DeviceSubsetType NAMECONTAINS needs DeviceNameContains");
+  }
+  return {};
+}
+
+// Appends stages after those the plan has.
+Status AddStages(store::Transaction& transaction, const std::string& plan, const Input& input) {
+  KEDGE_TRY(const auto existing, store::ListStages(transaction, plan, 0, kStagesOfPlanMax));
+  int64_t position = static_cast<int64_t>(existing.size());
+  for (const json::Value& item : input.List("Stages")) {
+    const Input stage(item);
+    KEDGE_TRY_STATUS(CheckSelection(stage));
+    if (position == kStagesOfPlanMax) {
+      return OutOfRange("plan " + plan + " has " + std::to_string(kStagesOfPlanMax) +
+                        " stages, the most there may be");
+    }
+    const json::Value* config = stage.Find("DeploymentConfig");
+    const Status status = store::InsertStage(
+        transaction, {.plan = plan,
+                      .name = stage.Text("StageName"),
+                      .position = position++,
+                      .selection = stage.JsonText("DeviceSelectionConfig"),
+                      .policy = config == nullptr ? "ROLLBACK_ON_FAILURE"
+                                                  : Input(*config).Text("FailureHandlingPolicy"),
+                      .status = std::string(fleet::Name(fleet::StageStatus::kReadyToDeploy))});
+    if (!status && status.error().code == Code::kAlreadyExists) {
+      return AlreadyExists("Stage with name " + stage.Text("StageName") +
+                           " already exists in plan " + plan);
+    }
+    KEDGE_TRY_STATUS(status);
+  }
+  return {};
+}
+
+Status CheckModelConfigs(store::Transaction& transaction, const Input& input) {
+  std::set<std::string> handles;
+  for (const json::Value& config : input.List("ModelConfigs")) {
+    const std::string handle = Input(config).Text("ModelHandle");
+    if (!handles.insert(handle).second) {
+      return InvalidArgument("ModelHandle " + handle + " is given twice");
+    }
+    const auto job = NeedPackagingJob(transaction, Input(config).Text("EdgePackagingJobName"));
+    if (!job) return job.error();
+  }
+  return {};
+}
+
+Result<json::Value> CreateEdgeDeploymentPlan(const Context& context, const Call& call) {
+  const Input input = call.input();
+  const std::string name = input.Text("EdgeDeploymentPlanName");
+  const EpochMs now = context.clock.NowMs();
+  const store::Plan plan{.name = name,
+                         .fleet = input.Text("DeviceFleetName"),
+                         .model_configs = input.JsonText("ModelConfigs"),
+                         .chance = HexEncode(crypto::RandomBytes(16)),
+                         .created = now,
+                         .modified = now};
+  const auto work = [&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(const auto found, store::FindPlan(transaction, name));
+    if (found) return AlreadyExists("Edge deployment plan with name " + name + " already exists");
+    KEDGE_TRY([[maybe_unused]] const auto fleet, NeedFleet(transaction, plan.fleet));
+    KEDGE_TRY_STATUS(CheckModelConfigs(transaction, input));
+    KEDGE_TRY_STATUS(store::InsertPlan(transaction, plan));
+    KEDGE_TRY_STATUS(AddStages(transaction, name, input));
+    return PutTags(transaction, input, context.arns.Plan(name));
+  };
+  KEDGE_TRY_STATUS(context.store.Write(work));
+  return json::Value(json::Object{{"EdgeDeploymentPlanArn", context.arns.Plan(name)}});
+}
+
+Result<json::Value> CreateEdgeDeploymentStage(const Context& context, const Call& call) {
+  const Input input = call.input();
+  const std::string name = input.Text("EdgeDeploymentPlanName");
+  const auto work = [&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY([[maybe_unused]] const auto plan, NeedPlan(transaction, name));
+    KEDGE_TRY_STATUS(AddStages(transaction, name, input));
+    return store::TouchPlan(transaction, name, context.clock.NowMs());
+  };
+  KEDGE_TRY_STATUS(context.store.Write(work));
+  return json::Value();
+}
+
+json::Value StageSummary(const store::Stage& stage) {
+  json::Object status{{"StageStatus", stage.status},
+                      {"EdgeDeploymentSuccessInStage", stage.deployed},
+                      {"EdgeDeploymentPendingInStage", stage.pending},
+                      {"EdgeDeploymentFailedInStage", stage.failed},
+                      {"EdgeDeploymentStatusMessage", stage.message}};
+  if (stage.started) status.Set("EdgeDeploymentStageStartTime", Seconds(*stage.started));
+  return json::Object{{"StageName", stage.name},
+                      {"DeviceSelectionConfig", FromText(stage.selection)},
+                      {"DeploymentConfig", json::Object{{"FailureHandlingPolicy", stage.policy}}},
+                      {"DeploymentStatus", std::move(status)}};
+}
+
+void SetCounts(json::Object& object, const std::vector<store::Stage>& stages) {
+  fleet::Counts sum;
+  for (const store::Stage& stage : stages) {
+    sum.deployed += stage.deployed;
+    sum.pending += stage.pending;
+    sum.failed += stage.failed;
+  }
+  object.Set("EdgeDeploymentSuccess", sum.deployed);
+  object.Set("EdgeDeploymentPending", sum.pending);
+  object.Set("EdgeDeploymentFailed", sum.failed);
+}
+
+// The page's first stage: a token is the position as the name of a cursor.
+Result<size_t> FirstStage(const store::Page& page) {
+  if (!page.after) return size_t{0};
+  size_t position = 0;
+  const std::string& text = page.after->name;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), position);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return InvalidArgument("NextToken is not one that DescribeEdgeDeploymentPlan gave");
+  }
+  return position;
+}
+
+Result<json::Value> DescribeEdgeDeploymentPlan(const Context& context, const Call& call) {
+  const Input input = call.input();
+  KEDGE_TRY(const store::Page page, ReadPage(input, call.operation));
+  KEDGE_TRY(const size_t first, FirstStage(page));
+  store::Plan plan;
+  std::vector<store::Stage> stages;
+  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(plan, NeedPlan(transaction, input.Text("EdgeDeploymentPlanName")));
+    KEDGE_TRY(stages, store::ListStages(transaction, plan.name, 0, kStagesOfPlanMax));
+    return {};
+  }));
+  const auto shown = static_cast<size_t>(input.Integer("MaxResults", kStagesOfPageMax));
+  json::Array summaries;
+  for (size_t i = first; i < stages.size() && summaries.size() < shown; ++i) {
+    summaries.push_back(StageSummary(stages[i]));
+  }
+  const size_t next = first + summaries.size();
+  json::Object answer{{"EdgeDeploymentPlanArn", context.arns.Plan(plan.name)},
+                      {"EdgeDeploymentPlanName", plan.name},
+                      {"ModelConfigs", FromText(plan.model_configs)},
+                      {"DeviceFleetName", plan.fleet},
+                      {"Stages", std::move(summaries)},
+                      {"CreationTime", Seconds(plan.created)},
+                      {"LastModifiedTime", Seconds(plan.modified)}};
+  SetCounts(answer, stages);
+  if (next < stages.size()) {
+    SetNextToken(answer, call.operation,
+                 store::Cursor{.sort_value = int64_t{0}, .name = std::to_string(next)});
+  }
+  return json::Value(std::move(answer));
+}
+
+store::PlanOrder ReadOrder(const std::string& sort_by) {
+  if (sort_by == "NAME") return store::PlanOrder::kName;
+  if (sort_by == "DEVICE_FLEET_NAME") return store::PlanOrder::kFleet;
+  if (sort_by == "LAST_MODIFIED_TIME") return store::PlanOrder::kModified;
+  return store::PlanOrder::kCreated;
+}
+
+Result<json::Value> ListEdgeDeploymentPlans(const Context& context, const Call& call) {
+  const Input input = call.input();
+  KEDGE_TRY(const store::Page page, ReadPage(input, call.operation));
+  const store::PlanFilter filter{.name_contains = input.TextOrNone("NameContains"),
+                                 .fleet_contains = input.TextOrNone("DeviceFleetNameContains"),
+                                 .window = ReadWindow(input),
+                                 .order = ReadOrder(input.Text("SortBy"))};
+  json::Array summaries;
+  std::optional<store::Cursor> next;
+  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(const auto plans, store::ListPlans(transaction, filter, page));
+    for (const store::Plan& plan : plans.items) {
+      KEDGE_TRY(const auto stages, store::ListStages(transaction, plan.name, 0, kStagesOfPlanMax));
+      json::Object summary{{"EdgeDeploymentPlanArn", context.arns.Plan(plan.name)},
+                           {"EdgeDeploymentPlanName", plan.name},
+                           {"DeviceFleetName", plan.fleet},
+                           {"CreationTime", Seconds(plan.created)},
+                           {"LastModifiedTime", Seconds(plan.modified)}};
+      SetCounts(summary, stages);
+      summaries.push_back(std::move(summary));
+    }
+    next = plans.next;
+    return {};
+  }));
+  json::Object answer{{"EdgeDeploymentPlanSummaries", std::move(summaries)}};
+  SetNextToken(answer, call.operation, next);
+  return json::Value(std::move(answer));
+}
+
+Result<json::Value> StartEdgeDeploymentStage(const Context& context, const Call& call) {
+  const Input input = call.input();
+  const auto work = [&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(const auto plan, NeedPlan(transaction, input.Text("EdgeDeploymentPlanName")));
+    KEDGE_TRY(const auto stage, NeedStage(transaction, plan.name, input.Text("StageName")));
+    const EpochMs now = context.clock.NowMs();
+    KEDGE_TRY_STATUS(StartStage(transaction, plan, stage, now));
+    return store::TouchPlan(transaction, plan.name, now);
+  };
+  KEDGE_TRY_STATUS(context.store.Write(work));
+  return json::Value();
+}
+
+Result<json::Value> StopEdgeDeploymentStage(const Context& context, const Call& call) {
+  const Input input = call.input();
+  const auto work = [&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(const auto plan, NeedPlan(transaction, input.Text("EdgeDeploymentPlanName")));
+    KEDGE_TRY(const auto stage, NeedStage(transaction, plan.name, input.Text("StageName")));
+    KEDGE_TRY_STATUS(StopStage(transaction, stage));
+    return store::TouchPlan(transaction, plan.name, context.clock.NowMs());
+  };
+  KEDGE_TRY_STATUS(context.store.Write(work));
+  return json::Value();
+}
+
+Result<json::Value> ListStageDevices(const Context& context, const Call& call) {
+  const Input input = call.input();
+  KEDGE_TRY(const store::Page page, ReadPage(input, call.operation));
+  const store::StageDeviceFilter filter{
+      .plan = input.Text("EdgeDeploymentPlanName"),
+      .stage = input.Text("StageName"),
+      .exclude_deployed_elsewhere = input.Flag("ExcludeDevicesDeployedInOtherStage")};
+  store::StageDevicePage devices;
+  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY([[maybe_unused]] const auto plan, NeedPlan(transaction, filter.plan));
+    KEDGE_TRY([[maybe_unused]] const auto stage, NeedStage(transaction, filter.plan, filter.stage));
+    KEDGE_TRY(devices, store::ListStageDevices(transaction, filter, page));
+    return {};
+  }));
+  json::Array summaries;
+  for (size_t i = 0; i < devices.page.items.size(); ++i) {
+    const store::StageDevice& device = devices.page.items[i];
+    json::Object summary{{"EdgeDeploymentPlanArn", context.arns.Plan(device.plan)},
+                         {"EdgeDeploymentPlanName", device.plan},
+                         {"StageName", device.stage},
+                         {"DeviceFleetName", device.fleet},
+                         {"DeviceName", device.device},
+                         {"DeviceArn", context.arns.Device(device.fleet, device.device)},
+                         {"DeviceDeploymentStatus", device.status},
+                         {"DeviceDeploymentStatusMessage", device.message},
+                         {"DeploymentStartTime", Seconds(device.started)}};
+    if (device.status == "DEPLOYED") summary.Set("DeployedStageName", device.stage);
+    SetIf(summary, "DeployedStageName", devices.elsewhere[i]);
+    summaries.push_back(std::move(summary));
+  }
+  json::Object answer{{"DeviceDeploymentSummaries", std::move(summaries)}};
+  SetNextToken(answer, call.operation, devices.page.next);
+  return json::Value(std::move(answer));
+}
+
+}  // namespace
+
+void AddDeploymentRoutes(Router& router, const Context& context) {
+  using Function = Result<json::Value> (*)(const Context&, const Call&);
+  constexpr std::pair<const char*, Function> kRoutes[] = {
+      {"CreateEdgeDeploymentPlan", CreateEdgeDeploymentPlan},
+      {"DescribeEdgeDeploymentPlan", DescribeEdgeDeploymentPlan},
+      {"ListEdgeDeploymentPlans", ListEdgeDeploymentPlans},
+      {"CreateEdgeDeploymentStage", CreateEdgeDeploymentStage},
+      {"StartEdgeDeploymentStage", StartEdgeDeploymentStage},
+      {"StopEdgeDeploymentStage", StopEdgeDeploymentStage},
+      {"ListStageDevices", ListStageDevices},
+  };
+  for (const auto& [name, function] : kRoutes) {
+    router.Add(name, [&context, function = function](const Call& call) {
+      return function(context, call);
+    });
+  }
+}
+
+}  // namespace kedge::server

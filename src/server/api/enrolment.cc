@@ -1,0 +1,55 @@
+// Access keys of devices and the certificate they trust. SPDX-License-Identifier: Apache-2.0
+#include "server/api/context.h"
+#include "server/api/lookup.h"
+#include "server/auth/access_key.h"
+
+namespace kedge::server {
+namespace {
+
+Status EnsureDevice(const Context& context, store::Transaction& transaction,
+                    const std::string& fleet, const std::string& device, bool may_register) {
+  KEDGE_TRY([[maybe_unused]] const store::Fleet found, NeedFleet(transaction, fleet));
+  KEDGE_TRY(const auto registered, store::FindDevice(transaction, fleet, device));
+  if (registered) return {};
+  if (!may_register) return InvalidArgument("No device with name: " + device);
+  return store::InsertDevice(transaction,
+                             {.fleet = fleet, .name = device, .registered = context.clock.NowMs()});
+}
+
+Result<json::Value> EnrollDevice(const Context& context, const Call& call) {
+  const Input input = call.input();
+  const std::string fleet = input.Text("DeviceFleetName");
+  const std::string device = input.Text("DeviceName");
+  store::AccessKey key = NewAccessKey(context.clock.NowMs());
+  key.role = store::kRoleDevice;
+  key.fleet = fleet;
+  key.device = device;
+  const auto work = [&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY_STATUS(EnsureDevice(context, transaction, fleet, device, input.Flag("Register")));
+    KEDGE_TRY_STATUS(store::DeleteAccessKeys(transaction, fleet, device));
+    return store::InsertAccessKey(transaction, key);
+  };
+  KEDGE_TRY_STATUS(context.store.Write(work));
+  return json::Value(json::Object{
+      {"DeviceFleetName", fleet},
+      {"DeviceName", device},
+      {"AccessKeyId", key.id},
+      {"SecretAccessKey", key.secret},
+      {"RootCertificates", json::Array{json::Value(context.signing_certificate_pem)}}});
+}
+
+Result<json::Value> GetSigningCertificate(const Context& context) {
+  KEDGE_TRY(const std::string key_id, trust::KeyIdOfCertificate(context.signer.certificate_der()));
+  return json::Value(
+      json::Object{{"Certificate", context.signing_certificate_pem}, {"KeyId", key_id}});
+}
+
+}  // namespace
+
+void AddEnrolmentRoutes(Router& router, const Context& context) {
+  router.Add("EnrollDevice", [&context](const Call& call) { return EnrollDevice(context, call); });
+  router.Add("GetSigningCertificate",
+             [&context](const Call&) { return GetSigningCertificate(context); });
+}
+
+}  // namespace kedge::server

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/installation.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "server/auth/access_key.h"
+#include "store/tables/devices.h"
+
+namespace kedge::server {
+namespace {
+
+constexpr std::string_view kIdLine = "AWS_ACCESS_KEY_ID=";
+constexpr std::string_view kSecretLine = "AWS_SECRET_ACCESS_KEY=";
+constexpr uint64_t kSmallFileBytesMax = 64 << 10;
+
+Result<std::string> ReadText(FileSystem& disk, const Path& path) {
+  KEDGE_TRY(const ByteBuffer bytes, disk.Read(path, kSmallFileBytesMax));
+  return std::string(AsText(bytes));
+}
+
+std::string LineAfter(const std::string& text, std::string_view prefix) {
+  const size_t start = text.find(prefix);
+  if (start == std::string::npos) return "";
+  const size_t begin = start + prefix.size();
+  return text.substr(begin, text.find('\n', begin) - begin);
+}
+
+}  // namespace
+
+Result<FileDescriptor> PrepareFolders(FileSystem& disk, const Folders& folders) {
+  KEDGE_TRY_STATUS(disk.MakeDirectories(folders.root, 0700));
+  KEDGE_TRY(FileDescriptor lock, OpenFile(folders.root / "lock", O_RDWR | O_CREAT, 0600));
+  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Unavailable("another server runs on '" + folders.root.string() + "'");
+  }
+  KEDGE_TRY_STATUS(disk.RemoveAll(folders.scratch()));
+  for (const Path& folder : {folders.scratch(), folders.keys()}) {
+    KEDGE_TRY_STATUS(disk.MakeDirectories(folder, 0700));
+  }
+  for (const Path& folder : {folders.objects(), folders.compile_cache()}) {
+    KEDGE_TRY_STATUS(disk.MakeDirectories(folder, 0700));
+  }
+  return lock;
+}
+
+Result<SigningKey> LoadSigningKey(FileSystem& disk, const Folders& folders, const Clock& clock) {
+  const Path key_file = folders.keys() / "package.key.pem";
+  const Path certificate_file = folders.keys() / "package.cert.pem";
+  // The certificate is written first: a key without one would have no use.
+  if (!disk.Exists(key_file)) {
+    KEDGE_TRY(const trust::KeyPair pair,
+              trust::GenerateKeyPair("Kedge package signing", clock.NowMs()));
+    KEDGE_TRY_STATUS(disk.WriteAtomically(certificate_file, AsBytes(pair.certificate_pem), 0644));
+    KEDGE_TRY_STATUS(disk.WriteAtomically(key_file, AsBytes(pair.key_pem), 0600));
+  }
+  KEDGE_TRY(const std::string key_pem, ReadText(disk, key_file));
+  SigningKey key;
+  KEDGE_TRY(key.certificate_pem, ReadText(disk, certificate_file));
+  auto signer = trust::LoadSigner(key_pem, key.certificate_pem);
+  if (!signer) return Wrap(signer.error(), "loading '" + key_file.string() + "'");
+  key.signer = std::move(*signer);
+  return key;
+}
+
+Result<std::string> EnsureAdministrator(FileSystem& disk, const Folders& folders,
+                                        const Clock& clock, store::Store& store) {
+  // The file first, then the row: killed in between, the next start takes the key from the file.
+  if (!disk.Exists(folders.administrator())) {
+    const store::AccessKey made = NewAccessKey(clock.NowMs());
+    const std::string text =
+        std::string(kIdLine) + made.id + "\n" + std::string(kSecretLine) + made.secret + "\n";
+    KEDGE_TRY_STATUS(disk.WriteAtomically(folders.administrator(), AsBytes(text), 0600));
+  }
+  KEDGE_TRY(const std::string text, ReadText(disk, folders.administrator()));
+  store::AccessKey key{.id = LineAfter(text, kIdLine),
+                       .secret = LineAfter(text, kSecretLine),
+                       .role = std::string(store::kRoleAdministrator),
+                       .created = clock.NowMs()};
+  if (key.id.empty() || key.secret.empty()) {
+    return DataLoss("'" + folders.administrator().string() + "' does not hold an access key");
+  }
+  bool is_new = false;
+  KEDGE_TRY_STATUS(store.Write([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(const auto found, store::FindAccessKey(transaction, key.id));
+    if (found) return {};
+    is_new = true;
+    return store::InsertAccessKey(transaction, key);
+  }));
+  return is_new ? text : std::string();
+}
+
+}  // namespace kedge::server

@@ -1,0 +1,54 @@
+// What stands in the data folder, and making it at the first start:
+//
+//   lock                    held while a server runs on this folder
+//   keys/package.key.pem    0600  signs packages
+//   keys/package.cert.pem         its certificate: what devices trust
+//   administrator.env       0600  the first access key, as lines for a shell
+//   kedge.db                0600  everything else that is not an object
+//   objects/                      the object store
+//   compile-cache/                kept between compilation jobs
+//   scratch/                      emptied at each start
+//
+// Every step is atomic and is done only if its result is missing, so a start that was killed is
+// finished by the next one. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/file.h"
+#include "store/store.h"
+#include "trust/signing.h"
+
+namespace kedge::server {
+
+struct Folders {
+  explicit Folders(Path data) : root(std::move(data)) {}
+  Path root;
+  Path database() const { return root / "kedge.db"; }
+  Path administrator() const { return root / "administrator.env"; }
+  Path objects() const { return root / "objects"; }
+  Path compile_cache() const { return root / "compile-cache"; }
+  Path scratch() const { return root / "scratch"; }
+  Path keys() const { return root / "keys"; }
+};
+
+// Makes the folders, empties the scratch one and takes the lock, which is held as long as the
+// descriptor lives. kUnavailable if another server has it.
+Result<FileDescriptor> PrepareFolders(FileSystem& disk, const Folders& folders);
+
+struct SigningKey {
+  std::unique_ptr<trust::Signer> signer;
+  std::string certificate_pem;
+};
+// Loads the key that signs packages, or makes it.
+Result<SigningKey> LoadSigningKey(FileSystem& disk, const Folders& folders, const Clock& clock);
+
+// The administrator's access key is in the store. The text of administrator.env is returned if it
+// was put there just now, to be shown once; empty otherwise.
+Result<std::string> EnsureAdministrator(FileSystem& disk, const Folders& folders,
+                                        const Clock& clock, store::Store& store);
+
+}  // namespace kedge::server

@@ -1,0 +1,26 @@
+// One compilation job, from its row to its result. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "blob/blob_store.h"
+#include "server/jobs/runner.h"
+
+namespace kedge::server {
+
+// Borrowed parts and settings of jobs.
+struct JobContext {
+  FileSystem& disk;
+  store::Store& store;
+  blob::BlobStore& blobs;
+  const Clock& clock;
+  const trust::Signer& signer;
+  const std::string& signing_certificate_pem;
+  Path scratch;        // a folder per job is made below and removed
+  Path compile_cache;  // kept; written by the sandbox only
+  bool sandboxed = true;
+};
+
+// Fetches the model, compiles it in the sandbox, checks what came out, stores
+// <name>-<target>.tar.gz (model.so, weights.bin, report.json), then the job's end.
+void RunCompilationJob(const JobContext& context, const JobRun& run);
+
+}  // namespace kedge::server

@@ -1,0 +1,24 @@
+// Objects of the store as local files of a job, and back. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "blob/blob_store.h"
+
+namespace kedge::server {
+
+// Copies an object into a new file. kNotFound; kInvalidArgument above bytes_max.
+Status FetchObject(blob::BlobStore& blobs, const blob::ObjectName& name, const Path& file,
+                   uint64_t bytes_max);
+
+struct StoredFile {
+  std::string sha256;  // hexadecimal
+  std::string sha1;
+};
+// Stores a file as an object, durably, and gives its digests.
+Result<StoredFile> StoreFile(blob::BlobStore& blobs, const Path& file,
+                             const blob::ObjectName& name);
+
+// FailureReason of a job: "ClientError: ..." if the request or the model is at fault, "ServerError:
+// ..." otherwise.
+std::string FailureReason(const Error& error);
+
+}  // namespace kedge::server

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/jobs/model_input.h"
+
+namespace kedge::server {
+namespace {
+
+constexpr size_t kInputsMax = 64;
+constexpr size_t kRankMax = 8;
+
+// [1, 3, 224, 224] -> "1x3x224x224"
+Result<std::string> ReadShape(const std::string& name, const json::Value& value) {
+  const Error wrong = InvalidArgument("DataInputConfig: the shape of '" + name +
+                                      "' must be a list of 1 to 8 positive sizes");
+  const json::Array* sizes = value.AsArray();
+  if (sizes == nullptr || sizes->empty() || sizes->size() > kRankMax) return wrong;
+  std::string shape;
+  for (const json::Value& size : *sizes) {
+    if (size.AsInt() == nullptr || *size.AsInt() <= 0) return wrong;
+    shape += (shape.empty() ? "" : "x") + std::to_string(*size.AsInt());
+  }
+  return shape;
+}
+
+Result<std::vector<std::string>> ReadInputs(const std::string& text) {
+  std::vector<std::string> inputs;
+  if (text.empty()) return inputs;
+  const auto config = ParseLenientJson(text);
+  if (!config || config->AsObject() == nullptr || config->AsObject()->empty()) {
+    return InvalidArgument("DataInputConfig must be a JSON object from input name to shape");
+  }
+  if (config->AsObject()->size() > kInputsMax) {
+    return InvalidArgument("DataInputConfig names more than " + std::to_string(kInputsMax) +
+                           " inputs");
+  }
+  for (const auto& [name, value] : *config->AsObject()) {
+    KEDGE_TRY(const std::string shape, ReadShape(name, value));
+    inputs.push_back(name + "=" + shape);
+  }
+  return inputs;
+}
+
+// "models/in/resnet8.onnx" -> "resnet8", "x.tar.gz" -> "x"
+std::string BaseName(const std::string& key) {
+  std::string name = key.substr(key.find_last_of('/') + 1);
+  for (const std::string_view ending : {".tar.gz", ".tgz", ".onnx"}) {
+    if (name.size() > ending.size() && name.ends_with(ending)) {
+      return name.substr(0, name.size() - ending.size());
+    }
+  }
+  return name;
+}
+
+}  // namespace
+
+Result<blob::ObjectName> ObjectBelow(const std::string& location, const std::string& file_name) {
+  std::string uri = location;
+  if (!uri.ends_with('/')) uri += '/';
+  auto name = blob::ObjectName::Parse(uri + file_name);
+  if (!name) return InvalidArgument("S3OutputLocation: " + name.error().message);
+  return name;
+}
+
+Result<CompileOrder> ReadCompileOrder(const json::Value& request) {
+  const json::Value* input = request.Find("InputConfig");
+  const json::Value* output = request.Find("OutputConfig");
+  if (request.Find("ModelPackageVersionArn") != nullptr) {
+    return InvalidArgument(input != nullptr
+                               ? "only one of InputConfig and ModelPackageVersionArn may be given"
+                               : "ModelPackageVersionArn is not supported, give InputConfig");
+  }
+  if (input == nullptr) return InvalidArgument("InputConfig must be given");
+  const std::string framework = input->StringOr("Framework", "");
+  if (framework != "ONNX") {
+    return InvalidArgument("Framework " + framework + " is not supported; ONNX is");
+  }
+  CompileOrder order;
+  auto name = blob::ObjectName::Parse(input->StringOr("S3Uri", ""));
+  if (!name) return InvalidArgument("InputConfig.S3Uri: " + name.error().message);
+  order.input = std::move(*name);
+  KEDGE_TRY(order.inputs, ReadInputs(input->StringOr("DataInputConfig", "")));
+  KEDGE_TRY(order.target, ResolveTarget(*output));
+  KEDGE_TRY(order.output,
+            ObjectBelow(output->StringOr("S3OutputLocation", ""),
+                        BaseName(order.input.key) + "-" + order.target.label + ".tar.gz"));
+  if (const json::Value* condition = request.Find("StoppingCondition")) {
+    order.seconds_max = condition->IntOr("MaxRuntimeInSeconds", order.seconds_max);
+  }
+  return order;
+}
+
+}  // namespace kedge::server

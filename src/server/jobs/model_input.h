@@ -1,0 +1,29 @@
+// What a compilation job's InputConfig and OutputConfig mean for the compiler.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "blob/blob_store.h"
+#include "server/jobs/target.h"
+
+namespace kedge::server {
+
+struct CompileOrder {
+  blob::ObjectName input;
+  blob::ObjectName output;  // <S3OutputLocation>/<input name>-<label>.tar.gz
+  JobTarget target;
+  std::vector<std::string> inputs;  // "name=1x3x224x224", for kedge-compile --input
+  int64_t seconds_max = 900;        // StoppingCondition.MaxRuntimeInSeconds
+};
+
+// Reads a validated request of CreateCompilationJob. kInvalidArgument for what the description
+// cannot say: another framework, both or neither of the targets, addresses that are not
+// s3://bucket/key, a DataInputConfig that is not {"name":[sizes]}.
+Result<CompileOrder> ReadCompileOrder(const json::Value& request);
+
+// s3://bucket/prefix (with or without a slash at the end) and a file name, as one object name.
+Result<blob::ObjectName> ObjectBelow(const std::string& location, const std::string& file_name);
+
+}  // namespace kedge::server

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/jobs/package_job.h"
+
+#include <fcntl.h>
+
+#include "base/log.h"
+#include "package/package.h"
+#include "server/jobs/archive.h"
+#include "server/jobs/job_files.h"
+#include "server/jobs/model_input.h"
+
+namespace kedge::server {
+namespace {
+
+constexpr uint64_t kArtifactBytesMax = uint64_t{4} << 30;
+constexpr size_t kArtifactFiles = 3;  // model.so, weights.bin, report.json
+
+struct PackageOrder {
+  store::PackagingJob job;
+  blob::ObjectName artifact;
+  blob::ObjectName output;
+};
+
+Result<PackageOrder> ReadOrder(const JobContext& context, const std::string& name) {
+  PackageOrder order;
+  std::string artifact_uri;
+  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(auto job, store::FindPackagingJob(transaction, name));
+    if (!job) return NotFound("the job's row is gone");
+    order.job = std::move(*job);
+    KEDGE_TRY(const auto compiled,
+              store::FindCompilationJob(transaction, order.job.compilation_job));
+    if (!compiled || compiled->status != store::kJobCompleted) {
+      return InvalidArgument("compilation job " + order.job.compilation_job + " is not completed");
+    }
+    artifact_uri = compiled->artifact_uri;
+    return {};
+  }));
+  KEDGE_TRY(order.artifact, blob::ObjectName::Parse(artifact_uri));
+  KEDGE_TRY(const json::Value request, json::Parse(order.job.request));
+  const json::Value* config = request.Find("OutputConfig");
+  const std::string location = config != nullptr ? config->StringOr("S3OutputLocation", "") : "";
+  KEDGE_TRY(order.output, ObjectBelow(location, order.job.model_name + "-" +
+                                                    order.job.model_version + ".tar.gz"));
+  return order;
+}
+
+// Reads the package back as a device will, and gives its signature document.
+Result<std::string> VerifyAsDevice(const JobContext& context, const Path& file) {
+  trust::TrustedRoots roots;
+  KEDGE_TRY_STATUS(roots.Add(context.signing_certificate_pem));
+  KEDGE_TRY(const FileDescriptor descriptor, OpenFile(file, O_RDONLY));
+  KEDGE_TRY(const auto verified, package::OpenPackage(descriptor.get(), roots));
+  return verified.signature_text();
+}
+
+Result<store::PackagingEnd> Package(const JobContext& context, const JobRun& run) {
+  KEDGE_TRY(const PackageOrder order, ReadOrder(context, run.name));
+  KEDGE_TRY(const TemporaryDirectory scratch, TemporaryDirectory::Make(context.scratch));
+  const Path artifact = scratch.path() / "artifact.tar.gz";
+  KEDGE_TRY_STATUS(FetchObject(context.blobs, order.artifact, artifact, kArtifactBytesMax));
+  const Path compiled = scratch.path() / "compiled";
+  KEDGE_TRY_STATUS(context.disk.MakeDirectories(compiled, 0700));
+  KEDGE_TRY([[maybe_unused]] const auto names,
+            UnpackArchive(artifact, compiled, {.files_max = kArtifactFiles}));
+  if (run.cancelled) return Cancelled("the job was stopped");
+  const Path file = scratch.path() / "package.tar.gz";
+  KEDGE_TRY_STATUS(package::WritePackage(context.disk, file,
+                                         {.model_name = order.job.model_name,
+                                          .model_version = order.job.model_version,
+                                          .compiled = {compiled},
+                                          .signer = &context.signer}));
+  KEDGE_TRY(std::string signature, VerifyAsDevice(context, file));
+  if (run.cancelled) return Cancelled("the job was stopped");
+  KEDGE_TRY(const StoredFile stored, StoreFile(context.blobs, file, order.output));
+  return store::PackagingEnd{.status = std::string(store::kJobCompleted),
+                             .artifact_uri = order.output.Uri(),
+                             .artifact_sha1 = stored.sha1,
+                             .signature = std::move(signature)};
+}
+
+}  // namespace
+
+void RunPackagingJob(const JobContext& context, const JobRun& run) {
+  LogInfo("packaging job started", {{"job", run.name}});
+  auto result = Package(context, run);
+  if (run.server_stops) return;  // the row stays INPROGRESS: the next start runs the job again
+  store::PackagingEnd end;
+  if (result) {
+    end = std::move(*result);
+  } else if (run.cancelled) {
+    end.status = store::kJobStopped;
+  } else {
+    end.status = store::kJobFailed;
+    end.status_message = FailureReason(result.error());
+  }
+  end.time = context.clock.NowMs();
+  const auto status = context.store.Write([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY([[maybe_unused]] const bool ended,
+              store::EndPackagingJob(transaction, run.name, end));
+    return {};
+  });
+  LogInfo("packaging job ended", {{"job", run.name},
+                                  {"status", status ? end.status : status.error().message},
+                                  {"reason", end.status_message}});
+}
+
+}  // namespace kedge::server

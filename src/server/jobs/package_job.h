@@ -1,0 +1,12 @@
+// One packaging job, from its row to its result. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "server/jobs/compile_job.h"
+
+namespace kedge::server {
+
+// Fetches the result of the compilation job, writes and signs the package, verifies it as a device
+// would, stores <ModelName>-<ModelVersion>.tar.gz, then the job's end.
+void RunPackagingJob(const JobContext& context, const JobRun& run);
+
+}  // namespace kedge::server

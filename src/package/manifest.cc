@@ -208,6 +208,7 @@ Status CheckManifest(const Manifest& manifest) {
 
 std::string WriteManifest(const Manifest& manifest) {
   Array targets;
+  targets.reserve(manifest.targets.size());
   for (const TargetEntry& entry : manifest.targets) targets.push_back(WriteTarget(entry));
   Array files;
   for (const FileEntry& file : manifest.files) {

@@ -56,6 +56,7 @@ Result<TargetEntry> VerifiedPackage::SelectTarget(const std::vector<std::string>
     }
   }
   std::vector<std::string> offered;
+  offered.reserve(manifest_.targets.size());
   for (const TargetEntry& entry : manifest_.targets) offered.push_back(entry.target);
   return FailedPrecondition("package '" + manifest_.model_name + "' is for " + Join(offered) +
                             ", this machine runs " + Join(targets));

@@ -91,11 +91,11 @@ Result<Certificate> SelfSign(EVP_PKEY* key, std::string_view common_name, EpochM
   struct {
     int nid;
     const char* value;
-  } const kExtensions[] = {{NID_basic_constraints, "critical,CA:FALSE"},
-                           {NID_key_usage, "critical,digitalSignature"},
-                           {NID_ext_key_usage, "codeSigning"},
-                           {NID_subject_key_identifier, "hash"}};
-  for (const auto& extension : kExtensions)
+  } const extensions[] = {{NID_basic_constraints, "critical,CA:FALSE"},
+                          {NID_key_usage, "critical,digitalSignature"},
+                          {NID_ext_key_usage, "codeSigning"},
+                          {NID_subject_key_identifier, "hash"}};
+  for (const auto& extension : extensions)
     KEDGE_TRY_STATUS(AddExtension(certificate.get(), &context, extension.nid, extension.value));
   if (X509_sign(certificate.get(), key, EVP_sha256()) == 0)
     return OpensslError(Code::kInternal, "signing the certificate");

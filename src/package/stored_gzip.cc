@@ -119,8 +119,9 @@ Status StoredReader::LoadBlock() {
   KEDGE_TRY_STATUS(ReadAt(fd_, BlockOffset(position_), block_));
   const BlockHeader header = MakeBlockHeader(bytes, position_ + bytes == stream_bytes_);
   if (!std::equal(header.begin(), header.end(), block_.begin())) {
+    const auto claimed = LoadLittle<uint16_t>(&block_[1]);
     return InvalidArgument("deflate block at byte " + std::to_string(BlockOffset(position_)) +
-                           " is not the canonical stored one");
+                           (claimed > bytes ? " is cut off" : " is not the canonical stored one"));
   }
   crc_ = Crc32(Bytes(block_).subspan(kStoredHeaderBytes), crc_);
   hasher_.Update(block_);

@@ -101,7 +101,8 @@ Status RingWorker::StartProgram(int control) {
   KEDGE_TRY(const FileDescriptor nothing, OpenFile("/dev/null", O_RDWR));
   SubprocessOptions start{
       .arguments = {options_.program.string(), "--threads", std::to_string(options_.threads),
-                    "--memory-bytes", std::to_string(options_.memory_bytes_max), "--spin-us",
+                    "--memory-bytes", std::to_string(options_.memory_bytes_max), "--arena-bytes",
+                    std::to_string(options_.arena_bytes_max), "--spin-us",
                     std::to_string(options_.spin_us)},
       .clear_environment = true,
       .descriptors = {{nothing.get(), STDIN_FILENO},

@@ -52,6 +52,7 @@ struct WorkerOptions {
   int weights_fd = -1;   // -1: none
   uint32_t threads = 1;
   uint64_t memory_bytes_max = uint64_t{4} << 30;  // RLIMIT_AS of the worker
+  uint64_t arena_bytes_max = UINT64_MAX;          // as TargetEntry::arena_bytes_max of its package
   std::chrono::milliseconds load_timeout{10'000};
   std::chrono::milliseconds run_timeout{30'000};  // a run that takes longer: the worker is killed
   uint32_t spin_us = 20;                          // busy waiting before a futex sleep, both sides

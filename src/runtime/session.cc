@@ -143,6 +143,11 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> mo
   }
   // Model::Load makes no other kind.
   auto loaded = std::static_pointer_cast<const LoadedModel>(std::move(model));
+  if (loaded->info().arena_bytes > options.arena_bytes_max) {
+    return FailedPrecondition("the model asks for an arena of " +
+                              std::to_string(loaded->info().arena_bytes) + " bytes, " +
+                              std::to_string(options.arena_bytes_max) + " are allowed");
+  }
   KEDGE_TRY(Arena arena, Arena::Make(loaded->info().arena_bytes));
   KEDGE_TRY(std::unique_ptr<ThreadPool> threads,
             ThreadPool::Create(options.threads, options.spin_us));

@@ -51,7 +51,8 @@ class Model {
 constexpr uint32_t kThreadsMax = 64;
 
 struct SessionOptions {
-  uint32_t threads = 1;   // 1..kThreadsMax
+  uint32_t threads = 1;                   // 1..kThreadsMax
+  uint64_t arena_bytes_max = UINT64_MAX;  // what the model's package allows
   uint32_t spin_us = 30;  // how long idle threads wait busily for the next op before they sleep
 };
 
@@ -59,8 +60,8 @@ struct SessionOptions {
 class Session {
  public:
   virtual ~Session() = default;
-  // kInvalidArgument for a number of threads outside its range, kResourceExhausted if the arena or
-  // a thread cannot be had.
+  // kInvalidArgument for a number of threads outside its range, kFailedPrecondition if the model
+  // asks for more than arena_bytes_max, kResourceExhausted if the arena or a thread cannot be had.
   static Result<std::unique_ptr<Session>> Create(std::shared_ptr<const Model> model,
                                                  const SessionOptions& options);
 

@@ -107,11 +107,13 @@ TEST(Session, PassesTheModelsErrorOn) {
   }
 }
 
-TEST(Session, RefusesWrongCounts) {
+TEST(Session, RefusesWrongCountsAndLimits) {
   const auto model = Load({});
   ASSERT_TRUE(model);
   EXPECT_EQ(Session::Create(*model, {.threads = 0}).error().code, Code::kInvalidArgument);
   EXPECT_EQ(Session::Create(*model, {.threads = 65}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(Session::Create(*model, {.arena_bytes_max = 63}).error().code,
+            Code::kFailedPrecondition);
   auto session = Session::Create(*model, {});
   EXPECT_EQ((*session)->Run({}, {}).error().code, Code::kInvalidArgument);
   const float x[4] = {};

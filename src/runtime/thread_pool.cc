@@ -27,6 +27,8 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::Create(uint32_t threads, uint32_
   }
   ::pthread_attr_destroy(&attributes);
   if (error_number != 0) return ResourceExhausted("a thread of the model could not be started");
+  for (uint32_t started = 0; (started = pool->started_.load()) != pool->threads_.size();)
+    FutexWait(pool->started_, started, FutexScope::kThreads);
   return pool;
 }
 
@@ -43,6 +45,8 @@ void* ThreadPool::ThreadMain(void* pool) {
 }
 
 void ThreadPool::Serve() {
+  started_.fetch_add(1);
+  FutexWake(started_, FutexScope::kThreads);
   uint32_t seen = 0;
   for (;;) {
     seen = WaitForGeneration(seen);

@@ -31,7 +31,9 @@ constexpr size_t kThreadStackBytes = size_t{1} << 20;
 // Parallel() from one thread at a time.
 class ThreadPool {
  public:
-  // `threads` counts the caller: 1 starts none. kResourceExhausted if a thread cannot be started.
+  // `threads` counts the caller: 1 starts none. Returns when all threads have begun to wait: what
+  // the C library does at a thread's start is over, so that a system call filter may be set.
+  // kResourceExhausted if a thread cannot be started.
   static Result<std::unique_ptr<ThreadPool>> Create(uint32_t threads, uint32_t spin_us);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -62,6 +64,7 @@ class ThreadPool {
   alignas(64) std::atomic<uint32_t> gate_{0};
   alignas(64) std::atomic<uint32_t> generation_{0};
   std::atomic<uint32_t> sleepers_{0};
+  std::atomic<uint32_t> started_{0};
   std::atomic<bool> stop_{false};
 };
 

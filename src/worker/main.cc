@@ -34,6 +34,7 @@ struct Arguments {
   uint32_t threads = 1;
   uint32_t spin_us = 20;
   uint64_t memory_bytes = uint64_t{4} << 30;
+  uint64_t arena_bytes = UINT64_MAX;
   bool best_effort = false;
 };
 
@@ -50,6 +51,7 @@ void PrintHelp() {
       "Options:\n"
       "  --threads N         threads of the model, 1 to 64\n"
       "  --memory-bytes N    limit of its address space\n"
+      "  --arena-bytes N     limit of the model's arena\n"
       "  --spin-us N         busy waiting before it sleeps\n"
       "  --best-effort       leave out what of the sandbox cannot be set up\n"
       "  --help, --version\n");
@@ -82,6 +84,8 @@ int Parse(int argc, char** argv, Arguments& arguments) {
       arguments.spin_us = static_cast<uint32_t>(value);
     } else if (name == "--memory-bytes") {
       arguments.memory_bytes = value;
+    } else if (name == "--arena-bytes") {
+      arguments.arena_bytes = value;
     } else {
       return Usage("an unknown option or a value out of range");
     }
@@ -140,7 +144,9 @@ Result<Ready> Prepare(const Arguments& arguments,
             ring::GuestRing::Attach(
                 ring_fd.get(), {.inputs = BytesOf(info.inputs), .outputs = BytesOf(info.outputs)},
                 arguments.spin_us));
-  KEDGE_TRY(auto session, runtime::Session::Create(model, {.threads = arguments.threads}));
+  KEDGE_TRY(auto session,
+            runtime::Session::Create(
+                model, {.threads = arguments.threads, .arena_bytes_max = arguments.arena_bytes}));
   Ready ready{.session = std::move(session), .ring = std::move(ring)};
   return ready;
 }

@@ -99,7 +99,11 @@ TEST(Worker, RunsWithThreads) {
           "1; }"};
   auto worker = StartModel(parallel, {.threads = 3});
   ASSERT_TRUE(worker) << worker.error().message;
-  for (int i = 0; i < 200; ++i) ASSERT_EQ(*RunOnce(**worker), kWant);
+  for (int i = 0; i < 200; ++i) {
+    const auto y = RunOnce(**worker);
+    ASSERT_TRUE(y) << y.error().message;
+    ASSERT_EQ(*y, kWant);
+  }
 }
 
 TEST(Worker, PassesTheModelsErrorOn) {

@@ -21,7 +21,6 @@ struct PassOptions {
 struct Pass {
   std::string_view name;
   Status (*run)(Graph& graph, const PassOptions& options);
-  bool shapes;  // shapes are known once it has run
 };
 
 // The passes in their order.

@@ -190,8 +190,8 @@ void HostRing::MarkDead() {
 Result<GuestRing> GuestRing::Attach(int fd, const TensorSizes& sizes, uint32_t spin_us) {
   GuestRing ring;
   KEDGE_TRY(ring.layout_, RingLayout::For(sizes));
-  if ((::fcntl(fd, F_GET_SEALS) & kSeals) != kSeals)
-    return InvalidArgument("the ring is not sealed");
+  const int seals = ::fcntl(fd, F_GET_SEALS);
+  if (seals < 0 || (seals & kSeals) != kSeals) return InvalidArgument("the ring is not sealed");
   struct stat file{};
   if (::fstat(fd, &file) != 0) return ErrnoError(errno, "size of the ring");
   if (static_cast<uint64_t>(file.st_size) != ring.layout_.ring_bytes) {

@@ -296,7 +296,7 @@ std::string SandboxLevel::Text() const {
   add(seccomp, "seccomp");
   add(landlock, "landlock");
   add(rlimits, "rlimits");
-  add(no_new_privileges, "no-new-privileges");
+  add(no_new_privileges, "privilege-lock");
   return missing.empty() ? "full" : missing;
 }
 

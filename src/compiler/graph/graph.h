@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -55,7 +56,9 @@ struct Value {
                      // generated source text. Set by AddValue only.
   DType dtype = DType::kF32;
   Shape shape;
-  bool shape_known = false;  // set by infer-shapes (or for inputs and constants)
+  bool shape_known = false;             // set by infer-shapes (or for inputs and constants)
+  std::optional<Shape> declared_shape;  // what the model says; taken where the shape depends on
+                                        // values that only run time knows
   std::shared_ptr<const Tensor>
       constant;  // shared and immutable; null if it is computed at run time
 };

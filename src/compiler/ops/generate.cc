@@ -30,10 +30,8 @@ Result<OutputTypes> InferShape(const Node& node, std::span<const Operand> operan
 
 Status EvaluateShape(const Node& node, std::span<const Tensor* const> inputs,
                      std::span<Tensor> outputs) {
-  const auto [start, end] = ShapeRange(node, inputs[0]->shape().rank());
-  const auto sizes = outputs[0].As<int64_t>();
-  for (size_t i = 0; i < sizes.size(); ++i)
-    sizes[i] = inputs[0]->shape()[static_cast<size_t>(start) + i];
+  const std::vector<int64_t> sizes = ShapeResult(node, inputs[0]->shape());
+  std::copy(sizes.begin(), sizes.end(), outputs[0].As<int64_t>().begin());
   return {};
 }
 
@@ -136,6 +134,12 @@ Status EvaluateRange(const Node&, std::span<const Tensor* const> inputs,
 }
 
 }  // namespace
+
+std::vector<int64_t> ShapeResult(const Node& node, const Shape& input) {
+  const auto [start, end] = ShapeRange(node, input.rank());
+  if (start >= end) return {};
+  return {input.dims.begin() + start, input.dims.begin() + end};
+}
 
 OpSchema ShapeSchema(std::string_view) {
   return {.family = Family::kGenerator,

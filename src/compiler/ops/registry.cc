@@ -69,6 +69,9 @@ Status CheckSchema(const Node& node, const OpSchema& schema) {
   const bool residual = schema.takes_epilogue && IntAttribute(node, kResidualAttribute, 0) != 0;
   const size_t inputs = node.inputs.size() - (residual && !node.inputs.empty() ? 1 : 0);
   KEDGE_TRY_STATUS(CheckCount(inputs, schema.inputs_min, schema.inputs_max, "inputs"));
+  // More outputs than the schema has are ones of ONNX that we do not have: indices, masks.
+  if (node.outputs.size() > static_cast<size_t>(schema.outputs_max))
+    return Unimplemented("its output " + std::to_string(schema.outputs_max) + " is not supported");
   KEDGE_TRY_STATUS(
       CheckCount(node.outputs.size(), schema.outputs_min, schema.outputs_max, "outputs"));
   for (size_t i = 0; i < inputs; ++i) {

@@ -104,13 +104,14 @@ Result<OutputTypes> Infer(const Node& node, std::span<const Operand> operands) {
 double SourceCoordinate(const std::string& mode, int64_t i, const AxisScale& axis, int64_t input) {
   const auto at = static_cast<double>(i);
   const auto size_in = static_cast<double>(input);
-  const auto size_out = static_cast<double>(axis.output);
+  // ONNX means the size before it was rounded down: a scale of 0.6 makes 4 elements 2.4.
+  const double exact_out = size_in * axis.scale;
   if (mode == "asymmetric") return at / axis.scale;
-  if (mode == "align_corners") return axis.output == 1 ? 0 : at * (size_in - 1) / (size_out - 1);
+  if (mode == "align_corners") return exact_out == 1 ? 0 : at * (size_in - 1) / (exact_out - 1);
   if (mode == "pytorch_half_pixel" && axis.output == 1) return 0;
   const double half = (at + 0.5) / axis.scale - 0.5;
   if (mode != "half_pixel_symmetric") return half;
-  const double adjustment = size_out / (axis.scale * size_in);
+  const double adjustment = static_cast<double>(axis.output) / exact_out;
   const double center = size_in / 2;
   return center * (1 - adjustment) + half;
 }

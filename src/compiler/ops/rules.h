@@ -34,6 +34,9 @@ Status RequireRank(const Operand& operand, size_t rank, std::string_view what);
 // Not known (nullopt) if it is computed at run time.
 Result<std::optional<std::vector<int64_t>>> AxesOperand(std::span<const Operand> operands);
 
+// What operator Shape gives for an input of this shape.
+std::vector<int64_t> ShapeResult(const Node& node, const Shape& input);
+
 // Product of dims[begin, end).
 int64_t ProductOf(const std::vector<int64_t>& dims, size_t begin, size_t end);
 

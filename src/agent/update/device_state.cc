@@ -16,6 +16,7 @@ json::Value ToJson(const InstalledVersion& version) {
   return json::Object{{"sha256", version.sha256},
                       {"model_name", version.model_name},
                       {"model_version", version.model_version},
+                      {"checksum_sha1", version.checksum_sha1},
                       {"deployment_name", version.deployment_name}};
 }
 
@@ -48,6 +49,7 @@ InstalledVersion ReadVersion(ObjectReader& parent, std::string_view name, bool d
   version.sha256 = reader.String("sha256");
   version.model_name = reader.String("model_name");
   version.model_version = reader.String("model_version");
+  version.checksum_sha1 = reader.String("checksum_sha1");
   version.deployment_name = reader.String("deployment_name");
   if (!IsDigest(version.sha256) && (digest_required || !version.sha256.empty()))
     reader.Fail("sha256", "is no digest");
@@ -107,6 +109,16 @@ DeployedModel* DeviceState::FindModel(std::string_view handle) {
   const auto found = std::find_if(models.begin(), models.end(),
                                   [&](const DeployedModel& m) { return m.handle == handle; });
   return found == models.end() ? nullptr : &*found;
+}
+
+const InstalledVersion* DeviceState::FindByChecksum(std::string_view checksum_sha1) const {
+  if (checksum_sha1.empty()) return nullptr;
+  for (const DeployedModel& model : models) {
+    if (model.current.checksum_sha1 == checksum_sha1) return &model.current;
+    if (model.previous.has_value() && model.previous->checksum_sha1 == checksum_sha1)
+      return &*model.previous;
+  }
+  return nullptr;
 }
 
 std::vector<std::string> DeviceState::ReferencedPackages() const {
@@ -172,9 +184,12 @@ Result<DeviceState> ParseDeviceState(std::string_view text) {
   return state;
 }
 
-std::string Fingerprint(const protocol::EdgeDeployment& deployment) {
-  return crypto::Sha256Hex(AsBytes(
-      json::WriteCanonical(protocol::ToJson(std::vector<protocol::EdgeDeployment>{deployment}))));
+std::string Fingerprint(const std::string& deployment_name,
+                        const protocol::Definition& definition) {
+  const protocol::EdgeDeployment alone{.deployment_name = deployment_name,
+                                       .definitions = {definition}};
+  const json::Value value = protocol::ToJson(std::vector<protocol::EdgeDeployment>{alone});
+  return crypto::Sha256Hex(AsBytes(json::WriteCanonical(value))).substr(0, 32);
 }
 
 }  // namespace kedge::agent

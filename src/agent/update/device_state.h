@@ -13,13 +13,14 @@ namespace kedge::agent {
 
 constexpr size_t kDeployedModelsMax = 64;
 constexpr size_t kUnreportedMax = 16;  // results waiting for the server; the oldest are dropped
-constexpr size_t kFinishedMax = protocol::kDeploymentsMax;
+constexpr size_t kFinishedMax = 1024;
 
 // A package in the store.
 struct InstalledVersion {
   std::string sha256;
   std::string model_name;
   std::string model_version;
+  std::string checksum_sha1;    // of the object it came from; empty: none was given
   std::string deployment_name;  // that brought it
   friend bool operator==(const InstalledVersion&, const InstalledVersion&) = default;
 };
@@ -50,13 +51,15 @@ struct DeviceState {
   std::vector<DeployedModel> models;
   std::optional<ActiveUpdate> update;
   std::vector<protocol::DeploymentResult> unreported;  // oldest first
-  std::vector<std::string> finished;  // fingerprints of listed deployments that are done
+  std::vector<std::string> finished;  // fingerprints of listed definitions that are done
   int64_t starts = 0;                 // of the agent
   int64_t crashes = 0;                // starts that found no clean stop before them
   bool running = false;               // since the last start; false after a clean stop
   friend bool operator==(const DeviceState&, const DeviceState&) = default;
 
   DeployedModel* FindModel(std::string_view handle);
+  // A version in the store that came from an object with this checksum, or null.
+  const InstalledVersion* FindByChecksum(std::string_view checksum_sha1) const;
   // Digests of every package that must stay in the store.
   std::vector<std::string> ReferencedPackages() const;
 };
@@ -66,7 +69,8 @@ std::string WriteDeviceState(const DeviceState& state);
 // taken as hostile, even after its checksum was right.
 Result<DeviceState> ParseDeviceState(std::string_view text);
 
-// Names a deployment with its content: the same name with other definitions is another deployment.
-std::string Fingerprint(const protocol::EdgeDeployment& deployment);
+// Names a definition of a deployment: the same deployment with another object or state is something
+// new to do, one that lists fewer of its definitions is not.
+std::string Fingerprint(const std::string& deployment_name, const protocol::Definition& definition);
 
 }  // namespace kedge::agent

@@ -3,107 +3,53 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <set>
 #include <thread>
 
 #include "agent/update/fetch.h"
+#include "agent/update/outcome.h"
 #include "base/log.h"
 #include "package/store.h"
 
 namespace kedge::agent {
-
-namespace {
 
 using protocol::Definition;
 using protocol::DeploymentModel;
 using protocol::DeploymentResult;
 using protocol::ModelState;
 
-DeploymentModel ReportOf(const Definition& definition, const Candidate& candidate,
-                         const std::string& failure) {
-  DeploymentModel report;
-  report.model_handle = definition.model_handle;
-  if (protocol::IsReportedModelName(candidate.version.model_name))
-    report.model_name = candidate.version.model_name;
-  report.model_version = candidate.version.model_version;
-  report.desired_state = definition.state;
-  const bool deploys = definition.state == ModelState::kDeploy;
-  report.succeeded = failure.empty();
-  report.state = deploys == report.succeeded ? ModelState::kDeploy : ModelState::kUndeploy;
-  report.status_reason = failure;
-  return report;
-}
-
-// The first failure, with the model's handle.
-std::string FirstFailure(const ActiveUpdate& update) {
-  for (size_t i = 0; i < update.candidates.size(); ++i)
-    if (!update.candidates[i].failure.empty())
-      return "model '" + update.deployment.definitions[i].model_handle +
-             "': " + update.candidates[i].failure;
-  return "";
-}
-
-DeploymentResult ResultOf(const ActiveUpdate& update, std::string_view status, EpochMs now) {
-  DeploymentResult result;
-  result.deployment_name = update.deployment.deployment_name;
-  result.deployment_status = status;
-  result.deployment_status_message = FirstFailure(update);
-  result.start_time = update.started;
-  result.end_time = now;
-  const bool rolled_back = status == protocol::kDeploymentFailed;
-  for (size_t i = 0; i < update.candidates.size(); ++i) {
-    std::string failure = update.candidates[i].failure;
-    if (failure.empty() && rolled_back)
-      failure = "rolled back because of " + result.deployment_status_message;
-    result.models.push_back(
-        ReportOf(update.deployment.definitions[i], update.candidates[i], failure));
-  }
-  return result;
-}
-
-void QueueResult(DeviceState& state, DeploymentResult result) {
-  state.unreported.push_back(std::move(result));
-  if (state.unreported.size() > kUnreportedMax) state.unreported.erase(state.unreported.begin());
-}
-
-}  // namespace
-
 void Updater::Offer(const std::vector<protocol::EdgeDeployment>& listed) {
   DeviceState next = parts_.store.state();
-  std::vector<std::string> fingerprints;
+  std::set<std::string> listed_fingerprints;
   for (const protocol::EdgeDeployment& deployment : listed)
-    fingerprints.push_back(Fingerprint(deployment));
-  const auto is_listed = [&](const std::string& fingerprint) {
-    return std::find(fingerprints.begin(), fingerprints.end(), fingerprint) != fingerprints.end();
-  };
+    for (const std::string& fingerprint : Fingerprints(deployment))
+      listed_fingerprints.insert(fingerprint);
   // What the server no longer lists may come again as something new.
-  const size_t forgotten =
-      std::erase_if(next.finished, [&](const std::string& done) { return !is_listed(done); });
-
-  if (next.update.has_value()) {
-    const auto withdrawn = NextState(next.update->state, UpdateEvent::kWithdrawn);
-    if (withdrawn.has_value() && !is_listed(Fingerprint(next.update->deployment))) {
+  bool changed = std::erase_if(next.finished, [&](const std::string& done) {
+                   return !listed_fingerprints.contains(done);
+                 }) > 0;
+  if (next.update.has_value() && NextState(next.update->state, UpdateEvent::kWithdrawn)) {
+    const auto wanted = Fingerprints(next.update->deployment);
+    const bool is_listed = std::any_of(wanted.begin(), wanted.end(), [&](const std::string& w) {
+      return listed_fingerprints.contains(w);
+    });
+    if (!is_listed) {
       LogInfo("deployment is withdrawn", {{"deployment", next.update->deployment.deployment_name}});
       next.update.reset();
-      parts_.store.CommitEventually(std::move(next));
-      return;
-    }
-  } else {
-    for (size_t i = 0; i < listed.size(); ++i) {
-      if (std::find(next.finished.begin(), next.finished.end(), fingerprints[i]) !=
-          next.finished.end())
-        continue;
-      LogInfo("deployment begins", {{"deployment", listed[i].deployment_name}});
-      next.update =
-          ActiveUpdate{.deployment = listed[i],
-                       .started = parts_.clock.NowMs(),
-                       .state = *NextState(UpdateState::kIdle, UpdateEvent::kOffered),
-                       .candidates = std::vector<Candidate>(listed[i].definitions.size())};
-      fetched_again_ = false;
-      parts_.store.CommitEventually(std::move(next));
-      return;
+      changed = true;
     }
   }
-  if (forgotten > 0) parts_.store.CommitEventually(std::move(next));
+  const protocol::EdgeDeployment* first = FirstUnfinished(listed, next.finished);
+  if (!next.update.has_value() && first != nullptr) {
+    LogInfo("deployment begins", {{"deployment", first->deployment_name}});
+    next.update = ActiveUpdate{.deployment = *first,
+                               .started = parts_.clock.NowMs(),
+                               .state = *NextState(UpdateState::kIdle, UpdateEvent::kOffered),
+                               .candidates = std::vector<Candidate>(first->definitions.size())};
+    fetched_again_ = false;
+    changed = true;
+  }
+  if (changed) parts_.store.CommitEventually(std::move(next));
 }
 
 Updater::Next Updater::Step(EdgeClient* client, const std::atomic<bool>* cancelled) {
@@ -176,11 +122,23 @@ UpdateEvent Updater::ForEachDefinition(
 
 UpdateEvent Updater::Download(EdgeClient* client, const std::atomic<bool>* cancelled) {
   if (client == nullptr) return UpdateEvent::kInterrupted;
-  return ForEachDefinition([&](const Definition& definition, Candidate&) -> Status {
-    KEDGE_TRY(const ObjectName object, ParseS3Url(definition.s3_url));
-    return FetchObject(*client, parts_.disk, object, parts_.store.StagingPath(definition),
-                       cancelled);
+  return ForEachDefinition([&](const Definition& definition, Candidate& candidate) {
+    return DownloadOne(*client, definition, candidate, cancelled);
   });
+}
+
+Status Updater::DownloadOne(EdgeClient& client, const Definition& definition, Candidate& candidate,
+                            const std::atomic<bool>* cancelled) {
+  // What is in the store, and whole, is not fetched again.
+  const InstalledVersion* known = parts_.store.state().FindByChecksum(definition.checksum_sha1);
+  if (known != nullptr &&
+      package::OpenInstalled(parts_.store.packages(), known->sha256, parts_.roots)) {
+    candidate.version = *known;
+    candidate.version.deployment_name = parts_.store.state().update->deployment.deployment_name;
+    return {};
+  }
+  KEDGE_TRY(const ObjectName object, ParseS3Url(definition.s3_url));
+  return FetchObject(client, parts_.disk, object, parts_.store.StagingPath(definition), cancelled);
 }
 
 UpdateEvent Updater::Install() {
@@ -190,6 +148,7 @@ UpdateEvent Updater::Install() {
 }
 
 Status Updater::InstallOne(const Definition& definition, Candidate& candidate) {
+  if (!candidate.version.sha256.empty()) return {};  // was in the store before
   const Path staged = parts_.store.StagingPath(definition);
   auto sum = Sha1OfFile(staged);
   if (!sum && sum.error().code == Code::kNotFound)
@@ -209,7 +168,7 @@ Status Updater::InstallOne(const Definition& definition, Candidate& candidate) {
   KEDGE_TRY(const package::VerifiedPackage package,
             package::OpenPackageAt(installed, parts_.roots));
   candidate.version = {package.sha256(), package.manifest().model_name,
-                       package.manifest().model_version,
+                       package.manifest().model_version, *sum,
                        parts_.store.state().update->deployment.deployment_name};
   return {};
 }
@@ -225,7 +184,13 @@ UpdateEvent Updater::Probe() {
   });
 }
 
+bool Updater::IsServed(const std::string& handle, const std::string& sha256) const {
+  const auto model = parts_.registry.Find(handle);
+  return model && (*model)->identity().package_sha256 == sha256 && !(*model)->condemned();
+}
+
 Status Updater::ProbeOne(const Definition& definition, Candidate& candidate) {
+  if (IsServed(definition.model_handle, candidate.version.sha256)) return {};
   KEDGE_TRY(std::shared_ptr<ServedModel> model,
             StartInstalled(definition.model_handle, candidate.version.sha256));
   if (Status status = model->Probe(); !status) return Wrap(status.error(), "probe");
@@ -246,20 +211,21 @@ UpdateEvent Updater::Switch() {
       std::erase_if(next.models,
                     [&](const DeployedModel& m) { return m.handle == definition.model_handle; });
       undeployed.push_back(definition.model_handle);
-    } else if (!probed_.contains(definition.model_handle)) {
+    } else if (!probed_.contains(definition.model_handle) &&
+               !IsServed(definition.model_handle, candidate.version.sha256)) {
       return UpdateEvent::kInterrupted;  // the probe was before a restart: its worker is gone
     } else if (deployed == nullptr) {
       next.models.push_back({definition.model_handle, candidate.version, std::nullopt});
-    } else if (deployed->current.sha256 != candidate.version.sha256) {
-      deployed->previous = std::exchange(deployed->current, candidate.version);
+    } else {
+      if (deployed->current.sha256 != candidate.version.sha256)
+        deployed->previous = deployed->current;
+      deployed->current = candidate.version;
     }
   }
   const std::string name = update.deployment.deployment_name;
-  next.finished.push_back(Fingerprint(update.deployment));
   const bool all = FirstFailure(update).empty();
-  QueueResult(next, ResultOf(update, all ? protocol::kDeploymentSucceeded : "PARTIAL",
-                             parts_.clock.NowMs()));
-  next.update.reset();
+  EndUpdate(next, ResultOf(update, all ? protocol::kDeploymentSucceeded : kPartlyFailed,
+                           parts_.clock.NowMs()));
   // This one write is the switch. Before it the old versions are current, after it the new ones.
   if (Status status = parts_.store.Commit(std::move(next)); !status) {
     DeviceState failed = parts_.store.state();
@@ -282,12 +248,9 @@ UpdateEvent Updater::Switch() {
 UpdateEvent Updater::RollBack() {
   probed_.clear();
   DeviceState next = parts_.store.state();
-  const ActiveUpdate update = std::move(*next.update);
-  LogError("deployment failed",
-           {{"deployment", update.deployment.deployment_name}, {"why", FirstFailure(update)}});
-  next.finished.push_back(Fingerprint(update.deployment));
-  QueueResult(next, ResultOf(update, protocol::kDeploymentFailed, parts_.clock.NowMs()));
-  next.update.reset();
+  LogError("deployment failed", {{"deployment", next.update->deployment.deployment_name},
+                                 {"why", FirstFailure(*next.update)}});
+  EndUpdate(next, ResultOf(*next.update, protocol::kDeploymentFailed, parts_.clock.NowMs()));
   parts_.store.CommitEventually(std::move(next));
   return UpdateEvent::kSucceeded;
 }

@@ -70,10 +70,14 @@ class Updater {
   // Runs `work` for each definition that is to be deployed and has not failed; applies the policy.
   UpdateEvent ForEachDefinition(
       const std::function<Status(const protocol::Definition&, Candidate&)>& work);
+  Status DownloadOne(EdgeClient& client, const protocol::Definition& definition,
+                     Candidate& candidate, const std::atomic<bool>* cancelled);
   Status InstallOne(const protocol::Definition& definition, Candidate& candidate);
   Status ProbeOne(const protocol::Definition& definition, Candidate& candidate);
   Result<std::shared_ptr<ServedModel>> StartInstalled(const std::string& handle,
                                                       const std::string& sha256);
+  // True if the handle is served by this package already.
+  bool IsServed(const std::string& handle, const std::string& sha256) const;
   void RestorePrevious(const std::string& handle, const std::string& why);
   void HandleEvents();
 

@@ -179,14 +179,15 @@ Status RunDataSet(const Path& data_set, const Path& compiled, const ConformOptio
 // Success: passed. kUnimplemented: refused by the compiler.
 Status CheckCase(const Path& folder, const ConformOptions& options, bool& compiled_it) {
   KEDGE_TRY(const TemporaryDirectory compiled, TemporaryDirectory::Make());
-  KEDGE_TRY_STATUS(Compile(folder, compiled.path(), options));
+  const Path output = compiled.path() / "model";
+  KEDGE_TRY_STATUS(Compile(folder, output, options));
   compiled_it = true;
   size_t data_sets = 0;
   for (;; ++data_sets) {
     const std::string name = "test_data_set_" + std::to_string(data_sets);
     std::error_code ignored;
     if (!std::filesystem::is_directory(folder / name, ignored)) break;
-    if (Status status = RunDataSet(folder / name, compiled.path(), options); !status)
+    if (Status status = RunDataSet(folder / name, output, options); !status)
       return data_sets == 0 ? status : Wrap(status.error(), name);
   }
   return data_sets > 0 ? Status() : InvalidArgument("no test_data_set_0");

@@ -22,6 +22,7 @@
 #endif
 
 #define KEDGE_INLINE inline __attribute__((always_inline))
+#define KEDGE_LAMBDA_INLINE __attribute__((always_inline))
 
 namespace kedge::kernels {
 

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "compiler/codegen/layouts.h"
+#include "compiler/codegen/lower_eltwise.h"
 #include "compiler/codegen/lower_fast.h"
 #include "compiler/codegen/lowering.h"
 #include "compiler/codegen/memory.h"
@@ -236,12 +237,21 @@ Plan PlanBuilder::Finish() && {
 }
 
 Result<Plan> BuildPlan(const Graph& graph, const Target& target) {
-  PlanBuilder builder(graph, target, AssignLayouts(graph, target));
+  LayoutTable layouts = AssignLayouts(graph, target);
+  std::vector<bool> taken;
+  for (const Node& node : graph.nodes) taken.push_back(TakesFast(graph, node, layouts));
+  const std::vector<std::vector<int32_t>> groups = GroupEltwise(graph, taken);
+  PlanBuilder builder(graph, target, std::move(layouts));
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (groups[i].empty()) continue;
     const Node& node = graph.nodes[i];
     builder.BeginNode(static_cast<int32_t>(i));
     KEDGE_TRY(const bool done, LowerFast(node, builder));
-    if (!done) KEDGE_TRY_STATUS(LowerGeneric(node, builder));
+    if (!done && groups[i].size() > 1) {
+      KEDGE_TRY_STATUS(LowerEltwiseGroup(groups[i], builder));
+    } else if (!done) {
+      KEDGE_TRY_STATUS(LowerGeneric(node, builder));
+    }
     builder.EndNode();
   }
   Plan plan = std::move(builder).Finish();

@@ -1,0 +1,415 @@
+// What every engine must do, through the typed tables. An engine is one row of kEngines.
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <gtest/gtest.h>
+#include <set>
+#include <thread>
+
+#include "base/file.h"
+#include "store/sqlite/sqlite_store.h"
+#include "store/tables/deployments.h"
+#include "store/tables/devices.h"
+#include "store/tables/fleets.h"
+#include "store/tables/jobs.h"
+
+namespace kedge::store {
+namespace {
+
+struct Engine {
+  const char* name;
+  Result<std::unique_ptr<Store>> (*open)(const Path& folder);
+};
+
+Result<std::unique_ptr<Store>> OpenSqlite(const Path& folder) {
+  return OpenSqliteStore({.file = folder / "test.db"});
+}
+
+constexpr Engine kEngines[] = {{"sqlite", OpenSqlite}};
+
+class StoreConformance : public testing::TestWithParam<Engine> {
+ protected:
+  void SetUp() override {
+    auto folder = TemporaryDirectory::Make();
+    ASSERT_TRUE(folder);
+    folder_ = std::make_unique<TemporaryDirectory>(std::move(*folder));
+    Open();
+  }
+  void Open() {
+    store_.reset();
+    auto store = GetParam().open(folder_->path());
+    ASSERT_TRUE(store) << store.error().message;
+    store_ = std::move(*store);
+  }
+  // Runs the work as a write and expects success.
+  void Write(const Work& work) {
+    const auto status = store_->Write(work);
+    ASSERT_TRUE(status) << status.error().message;
+  }
+  void Read(const Work& work) {
+    const auto status = store_->Read(work);
+    ASSERT_TRUE(status) << status.error().message;
+  }
+  void AddFleet(const std::string& name, EpochMs created = 1000) {
+    Write([&](Transaction& t) {
+      return InsertFleet(
+          t, {.name = name, .output_config = "{}", .created = created, .modified = created});
+    });
+  }
+  void AddDevice(const std::string& fleet, const std::string& name) {
+    Write([&](Transaction& t) {
+      return InsertDevice(t, {.fleet = fleet, .name = name, .registered = 5});
+    });
+  }
+
+  std::unique_ptr<TemporaryDirectory> folder_;
+  std::unique_ptr<Store> store_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, StoreConformance, testing::ValuesIn(kEngines),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+TEST_P(StoreConformance, KeepsWhatWasAnsweredOverAReopen) {
+  AddFleet("lab");
+  Open();
+  Read([](Transaction& t) -> Status {
+    KEDGE_TRY(const auto fleet, FindFleet(t, "lab"));
+    EXPECT_TRUE(fleet);
+    EXPECT_EQ(fleet->created, 1000);
+    EXPECT_FALSE(fleet->description);
+    return {};
+  });
+}
+
+TEST_P(StoreConformance, UndoesAFailedWorkAndOnlyThat) {
+  std::atomic<int> left = 3;
+  const auto done = [&](const Status&) { --left; };
+  const auto insert = [](const char* name) {
+    return [name](Transaction& t) { return InsertFleet(t, {.name = name, .output_config = "{}"}); };
+  };
+  store_->WriteLater(insert("a"), done);
+  store_->WriteLater(
+      [&](Transaction& t) -> Status {
+        KEDGE_TRY_STATUS(insert("b")(t));
+        return InvalidArgument("changed my mind");
+      },
+      [&](const Status& status) {
+        EXPECT_EQ(status.error(), InvalidArgument("changed my mind"));
+        --left;
+      });
+  store_->WriteLater(insert("c"), done);
+  Write([](Transaction&) { return Status(); });  // all earlier ones are answered before this one
+  EXPECT_EQ(left, 0);
+  Read([](Transaction& t) -> Status {
+    KEDGE_TRY(const auto page, ListFleets(t, {.order = FleetOrder::kName}, {}));
+    EXPECT_EQ(page.items.size(), 2u);
+    EXPECT_EQ(page.items.at(1).name, "c");
+    return {};
+  });
+}
+
+TEST_P(StoreConformance, AnswersManyWritersOnce) {
+  constexpr int kThreads = 8;
+  constexpr int kWrites = 50;
+  AddFleet("lab");
+  std::vector<std::thread> threads;
+  std::atomic<int> succeeded = 0;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      for (int j = 0; j < kWrites; ++j) {
+        const std::string name = std::to_string(i) + "-" + std::to_string(j);
+        const auto status = store_->Write([&](Transaction& t) {
+          return InsertDevice(t, {.fleet = "lab", .name = name, .registered = 1});
+        });
+        if (status) ++succeeded;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(succeeded, kThreads * kWrites);
+  Read([](Transaction& t) -> Status {
+    KEDGE_TRY(const auto names, DeviceNames(t, "lab"));
+    EXPECT_EQ(names.size(), size_t{kThreads * kWrites});
+    return {};
+  });
+}
+
+TEST_P(StoreConformance, NamesConstraintViolationsByCode) {
+  AddFleet("lab");
+  AddDevice("lab", "d1");
+  const struct {
+    const char* name;
+    Work work;
+    Code want;
+  } cases[] = {
+      {"fleet twice",
+       [](Transaction& t) { return InsertFleet(t, {.name = "lab", .output_config = "{}"}); },
+       Code::kAlreadyExists},
+      {"device twice",
+       [](Transaction& t) { return InsertDevice(t, {.fleet = "lab", .name = "d1"}); },
+       Code::kAlreadyExists},
+      {"device of no fleet",
+       [](Transaction& t) { return InsertDevice(t, {.fleet = "other", .name = "d1"}); },
+       Code::kFailedPrecondition},
+      {"fleet with devices",
+       [](Transaction& t) -> Status {
+         KEDGE_TRY([[maybe_unused]] const bool deleted, DeleteFleet(t, "lab"));
+         return {};
+       },
+       Code::kFailedPrecondition},
+      {"no such table",
+       [](Transaction& t) -> Status {
+         KEDGE_TRY([[maybe_unused]] const Rows rows, t.Query("SELECT x FROM nothing"));
+         return {};
+       },
+       Code::kInternal},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    const auto status = store_->Write(c.work);
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error().code, c.want) << status.error().message;
+  }
+}
+
+TEST_P(StoreConformance, PagesHoldEveryRowOnceInEveryOrder) {
+  for (int i = 0; i < 7; ++i) AddFleet("fleet-" + std::to_string(i), 1000 + i / 3);  // equal times
+  for (const FleetOrder order : {FleetOrder::kName, FleetOrder::kCreated, FleetOrder::kModified}) {
+    for (const bool ascending : {true, false}) {
+      SCOPED_TRACE(ascending);
+      std::vector<std::string> names;
+      Page page{.ascending = ascending, .rows_max = 2};
+      for (int pages = 0; pages < 4; ++pages) {
+        Read([&](Transaction& t) -> Status {
+          KEDGE_TRY(const auto result, ListFleets(t, {.order = order}, page));
+          for (const Fleet& fleet : result.items) names.push_back(fleet.name);
+          page.after = result.next;
+          return {};
+        });
+        if (!page.after) break;
+      }
+      EXPECT_FALSE(page.after);
+      std::vector<std::string> want;
+      for (int i = 0; i < 7; ++i) want.push_back("fleet-" + std::to_string(ascending ? i : 6 - i));
+      EXPECT_EQ(names, want);
+    }
+  }
+}
+
+TEST_P(StoreConformance, FiltersListsByNameAndTime) {
+  AddFleet("lab-a", 1000);
+  AddFleet("lab-B", 2000);
+  AddFleet("roof", 3000);
+  const struct {
+    const char* name;
+    FleetFilter filter;
+    size_t want;
+  } cases[] = {
+      {"all", {}, 3},
+      {"contains", {.name_contains = "lab"}, 2},
+      {"case counts", {.name_contains = "b-b"}, 0},
+      {"after", {.window = {.created_after = 1000}}, 2},
+      {"before", {.window = {.created_before = 1000}}, 0},
+      {"window", {.window = {.created_after = 1000, .modified_before = 3000}}, 1},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    Read([&](Transaction& t) -> Status {
+      KEDGE_TRY(const auto page, ListFleets(t, c.filter, {}));
+      EXPECT_EQ(page.items.size(), c.want);
+      return {};
+    });
+  }
+}
+
+TEST_P(StoreConformance, HeartbeatIsStoredAndFound) {
+  AddFleet("lab");
+  AddDevice("lab", "d1");
+  AddDevice("lab", "d2");
+  Write([](Transaction& t) -> Status {
+    KEDGE_TRY(const bool known, UpdateHeartbeat(t, {.fleet = "lab",
+                                                    .device = "d1",
+                                                    .time = 77,
+                                                    .agent_version = "1.0",
+                                                    .model_names = {"digits", "faces"},
+                                                    .heartbeat = "{}"}));
+    EXPECT_TRUE(known);
+    KEDGE_TRY(const bool unknown, UpdateHeartbeat(t, {.fleet = "lab", .device = "d9"}));
+    EXPECT_FALSE(unknown);
+    return {};
+  });
+  Read([](Transaction& t) -> Status {
+    KEDGE_TRY(const auto by_model, ListDevices(t, {.model_contains = "face"}, {}));
+    EXPECT_EQ(by_model.items.size(), 1u);
+    KEDGE_TRY(const auto by_time, ListDevices(t, {.heartbeat_after = 76}, {}));
+    EXPECT_EQ(by_time.items.size(), 1u);
+    KEDGE_TRY(const auto later, ListDevices(t, {.heartbeat_after = 77}, {}));
+    EXPECT_TRUE(later.items.empty());
+    KEDGE_TRY(const auto device, FindDevice(t, "lab", "d1"));
+    EXPECT_EQ(device->heartbeat_time, 77);
+    EXPECT_EQ(device->agent_version, "1.0");
+    return {};
+  });
+}
+
+TEST_P(StoreConformance, AccessKeysGoWithTheirDevice) {
+  AddFleet("lab");
+  AddDevice("lab", "d1");
+  Write([](Transaction& t) -> Status {
+    KEDGE_TRY_STATUS(InsertAccessKey(t, {.id = "ADMIN", .secret = "s", .role = "administrator"}));
+    return InsertAccessKey(
+        t, {.id = "DEVICE", .secret = "s", .role = "device", .fleet = "lab", .device = "d1"});
+  });
+  Write([](Transaction& t) -> Status {
+    KEDGE_TRY(const bool deleted, DeleteDevice(t, "lab", "d1"));
+    EXPECT_TRUE(deleted);
+    return {};
+  });
+  Read([](Transaction& t) -> Status {
+    KEDGE_TRY(const auto admin, FindAccessKey(t, "ADMIN"));
+    EXPECT_TRUE(admin);
+    KEDGE_TRY(const auto device, FindAccessKey(t, "DEVICE"));
+    EXPECT_FALSE(device);
+    return {};
+  });
+}
+
+TEST_P(StoreConformance, JobsAreClaimedOldestFirstAndOnce) {
+  Write([](Transaction& t) -> Status {
+    for (const auto& [name, created] : {std::pair{"b", 2}, {"a", 2}, {"c", 1}}) {
+      KEDGE_TRY_STATUS(
+          InsertCompilationJob(t, {.name = name, .request = "{}", .created = created}));
+    }
+    return {};
+  });
+  std::string order;
+  for (int i = 0; i < 4; ++i) {
+    Write([&](Transaction& t) -> Status {
+      KEDGE_TRY(const auto name, ClaimJob(t, JobKind::kCompilation, 9));
+      order += name.value_or("-");
+      return {};
+    });
+  }
+  EXPECT_EQ(order, "cab-");
+  Read([](Transaction& t) -> Status {
+    KEDGE_TRY(const auto job, FindCompilationJob(t, "a"));
+    EXPECT_EQ(job->status, kJobInProgress);
+    EXPECT_EQ(job->started, 9);
+    return {};
+  });
+}
+
+TEST_P(StoreConformance, JobsStopRequeueAndEndOnce) {
+  Write([](Transaction& t) -> Status {
+    for (const char* name : {"queued", "running", "stopping"}) {
+      KEDGE_TRY_STATUS(InsertPackagingJob(t, {.name = name, .request = "{}", .created = *name}));
+    }
+    // "queued" < "running" < "stopping" by creation: claim the two later ones.
+    KEDGE_TRY(const auto stopped, StopJob(t, JobKind::kPackaging, "queued", 1));
+    EXPECT_EQ(stopped, kJobStopped);
+    for (int i = 0; i < 2; ++i) {
+      KEDGE_TRY([[maybe_unused]] const auto name, ClaimJob(t, JobKind::kPackaging, 2));
+    }
+    KEDGE_TRY(const auto stopping, StopJob(t, JobKind::kPackaging, "stopping", 3));
+    EXPECT_EQ(stopping, kJobStopping);
+    KEDGE_TRY(const auto none, StopJob(t, JobKind::kPackaging, "nobody", 3));
+    EXPECT_FALSE(none);
+    return RequeueJobs(t, JobKind::kPackaging, 4);
+  });
+  Write([](Transaction& t) -> Status {
+    KEDGE_TRY(const auto running, FindPackagingJob(t, "running"));
+    EXPECT_EQ(running->status, kJobStarting);
+    KEDGE_TRY(const auto stopping, FindPackagingJob(t, "stopping"));
+    EXPECT_EQ(stopping->status, kJobStopped);
+    // A job that is not running cannot end.
+    const PackagingEnd end{
+        .status = std::string(kJobCompleted), .time = 5, .artifact_uri = "s3://b/k"};
+    KEDGE_TRY(const bool early, EndPackagingJob(t, "running", end));
+    EXPECT_FALSE(early);
+    KEDGE_TRY([[maybe_unused]] const auto name, ClaimJob(t, JobKind::kPackaging, 6));
+    KEDGE_TRY(const bool ended, EndPackagingJob(t, "running", end));
+    EXPECT_TRUE(ended);
+    KEDGE_TRY(const bool twice, EndPackagingJob(t, "running", end));
+    EXPECT_FALSE(twice);
+    return {};
+  });
+}
+
+TEST_P(StoreConformance, ListsStageDevicesAndWhereElseTheyAreDeployed) {
+  AddFleet("lab");
+  Write([](Transaction& t) -> Status {
+    KEDGE_TRY_STATUS(
+        InsertPlan(t, {.name = "plan", .fleet = "lab", .model_configs = "[]", .chance = "x"}));
+    for (const char* stage : {"one", "two"}) {
+      KEDGE_TRY_STATUS(InsertStage(t, {.plan = "plan",
+                                       .name = stage,
+                                       .position = stage[0] == 't',
+                                       .selection = "{}",
+                                       .policy = "DO_NOTHING",
+                                       .status = "READYTODEPLOY"}));
+      for (const char* device : {"d1", "d2"}) {
+        const bool deployed = stage[0] == 'o' && device[1] == '1';
+        KEDGE_TRY_STATUS(InsertStageDevice(t, {.plan = "plan",
+                                               .stage = stage,
+                                               .fleet = "lab",
+                                               .device = device,
+                                               .status = deployed ? "DEPLOYED" : "INPROGRESS"}));
+      }
+    }
+    return {};
+  });
+  Read([](Transaction& t) -> Status {
+    KEDGE_TRY(const auto all, ListStageDevices(t, {.plan = "plan", .stage = "two"}, {}));
+    EXPECT_EQ(all.page.items.size(), 2u);
+    EXPECT_EQ(all.elsewhere.at(0), "one");
+    EXPECT_FALSE(all.elsewhere.at(1));
+    KEDGE_TRY(const auto others,
+              ListStageDevices(
+                  t, {.plan = "plan", .stage = "two", .exclude_deployed_elsewhere = true}, {}));
+    EXPECT_EQ(others.page.items.size(), 1u);
+    EXPECT_EQ(others.page.items.at(0).device, "d2");
+    KEDGE_TRY(const auto page,
+              ListStageDevices(t, {.plan = "plan", .stage = "two"}, {.rows_max = 1}));
+    EXPECT_TRUE(page.page.next);
+    return {};
+  });
+}
+
+TEST_P(StoreConformance, AssignmentsComeNewestStartFirst) {
+  AddFleet("lab");
+  Write([](Transaction& t) -> Status {
+    KEDGE_TRY_STATUS(
+        InsertPlan(t, {.name = "plan", .fleet = "lab", .model_configs = "[]", .chance = "x"}));
+    for (const auto& [name, number] : {std::pair{"old", 1}, {"new", 2}}) {
+      Stage stage{.plan = "plan",
+                  .name = name,
+                  .position = number,
+                  .selection = "{}",
+                  .policy = "DO_NOTHING",
+                  .status = "INPROGRESS"};
+      KEDGE_TRY_STATUS(InsertStage(t, stage));
+      KEDGE_TRY(const int64_t next, NextStartNumber(t));
+      EXPECT_EQ(next, number);
+      stage.start_number = next;
+      stage.deployment_name = std::string("deployment-") + name;
+      stage.pending = 1;
+      KEDGE_TRY_STATUS(UpdateStage(t, stage));
+      KEDGE_TRY_STATUS(InsertStageDevice(
+          t,
+          {.plan = "plan", .stage = name, .fleet = "lab", .device = "d1", .status = "INPROGRESS"}));
+    }
+    return {};
+  });
+  Read([](Transaction& t) -> Status {
+    KEDGE_TRY(const auto assignments, Assignments(t, "lab", "d1"));
+    EXPECT_EQ(assignments.size(), 2u);
+    EXPECT_EQ(assignments.at(0).deployment_name, "deployment-new");
+    KEDGE_TRY(const auto stage, FindStageOfDeployment(t, "deployment-old"));
+    EXPECT_EQ(stage->pending, 1);
+    KEDGE_TRY(const auto none, FindStageOfDeployment(t, "deployment-other"));
+    EXPECT_FALSE(none);
+    return {};
+  });
+}
+
+}  // namespace
+}  // namespace kedge::store

@@ -20,6 +20,10 @@ else()
   target_compile_definitions(kedge_options INTERFACE _GLIBCXX_ASSERTIONS)
   target_link_options(kedge_options INTERFACE LINKER:-z,relro,-z,now)
 endif()
+if(KEDGE_FUZZ)
+  # Coverage of the libraries too: a fuzzer that sees only its own file is blind.
+  target_compile_options(kedge_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 target_compile_definitions(kedge_options INTERFACE KEDGE_VERSION="${PROJECT_VERSION}")
 
 # Folders on the path from a request to a model's result: no exceptions, no RTTI.

@@ -71,8 +71,7 @@ TEST(AwsChunked, EveryChangeIsRefused) {
   const Case cases[] = {
       {"first byte", [](Request& r) { r.body[100] = 'b'; }, Code::kUnauthenticated},
       {"byte of the second chunk", [](Request& r) { r.body[65800] = 'b'; }, Code::kUnauthenticated},
-      {"signature of the first chunk", [](Request& r) { r.body[25] ^= 1; },
-       Code::kUnauthenticated},
+      {"signature of the first chunk", [](Request& r) { r.body[25] ^= 1; }, Code::kUnauthenticated},
       {"signature of the last chunk", [](Request& r) { r.body[r.body.size() - 10] ^= 1; },
        Code::kUnauthenticated},
       {"last chunk missing", [](Request& r) { r.body.resize(r.body.size() - 85); },

@@ -27,7 +27,6 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <condition_variable>
-#include <fcntl.h>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -38,6 +37,7 @@
 #include "base/clock.h"
 #include "base/crypto/crypto.h"
 #include "base/log.h"
+#include "http/body_receiver.h"
 #include "http/framing.h"
 #include "http/handler_pool.h"
 #include "http/server.h"
@@ -116,63 +116,6 @@ class ResponderState {
   std::shared_ptr<Exchange> exchange_;
   std::shared_ptr<Mailbox> mailbox_;
   Response if_forgotten_;
-};
-
-// Receives a body: hashes it, keeps it in memory up to a limit, else in a file.
-class BodyReceiver {
- public:
-  BodyReceiver(const ServerOptions& options, Request& request)
-      : options_(options), request_(request) {}
-
-  std::optional<Refusal> Append(Bytes piece) {
-    hasher_.Update(piece);
-    request_.body_bytes += piece.size();
-    if (request_.body_bytes > options_.body_bytes_max)
-      return Refusal{
-          413, "the body is longer than " + std::to_string(options_.body_bytes_max) + " bytes"};
-    if (!file_.valid() && request_.body_bytes <= options_.body_in_memory_max) {
-      request_.body += AsText(piece);
-      return std::nullopt;
-    }
-    if (!file_.valid()) {
-      if (std::optional<Refusal> refusal = OpenSpool()) return refusal;
-    }
-    if (const Status status = WriteAll(file_.get(), piece); !status) {
-      LogError("spooling a request body failed", {{"error", status.error().message}});
-      return Refusal{503, "the body cannot be stored"};
-    }
-    return std::nullopt;
-  }
-
-  void Finish() { request_.body_sha256 = HexEncode(hasher_.Finish()); }
-
- private:
-  std::optional<Refusal> OpenSpool() {
-    if (options_.spool_directory.empty())
-      return Refusal{
-          413, "the body is longer than " + std::to_string(options_.body_in_memory_max) + " bytes"};
-    Result<TemporaryDirectory> directory = TemporaryDirectory::Make(options_.spool_directory);
-    if (!directory) return Unusable(directory.error());
-    request_.body_directory = std::make_shared<TemporaryDirectory>(std::move(*directory));
-    request_.body_file = request_.body_directory->path() / "body";
-    Result<FileDescriptor> file = OpenFile(request_.body_file, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    if (!file) return Unusable(file.error());
-    file_ = std::move(file).value();
-    if (const Status status = WriteAll(file_.get(), AsBytes(request_.body)); !status)
-      return Unusable(status.error());
-    request_.body.clear();
-    request_.body.shrink_to_fit();
-    return std::nullopt;
-  }
-  static Refusal Unusable(const Error& error) {
-    LogError("the spool directory is unusable", {{"error", error.message}});
-    return Refusal{503, "the body cannot be stored"};
-  }
-
-  const ServerOptions& options_;
-  Request& request_;
-  crypto::Hasher hasher_;
-  FileDescriptor file_;
 };
 
 // Loop thread only.
@@ -406,6 +349,13 @@ asio::awaitable<BeastServer::HeadRead> BeastServer::ReadHead(Connection& connect
   }
 }
 
+// An error of the parser, as opposed to one of the connection.
+bool IsMalformed(const error_code& error) {
+  return error.category() ==
+             beast::http::make_error_code(beast::http::error::bad_chunk).category() &&
+         error != beast::http::error::partial_message;
+}
+
 // False: the connection is gone. Sets `refusal` if the request is to be refused.
 asio::awaitable<bool> BeastServer::ReadBody(Connection& connection, Parser& parser,
                                             Request& request, std::optional<Refusal>& refusal) {
@@ -441,9 +391,7 @@ asio::awaitable<bool> BeastServer::ReadBody(Connection& connection, Parser& pars
       if (refusal) co_return true;
     }
     if (error == beast::http::error::need_buffer) error = {};
-    if (error.category() ==
-            beast::http::make_error_code(beast::http::error::need_more).category() &&
-        error != beast::http::error::partial_message) {
+    if (IsMalformed(error)) {
       refusal = Refusal{400, "the request's body is malformed: " + error.message()};
       co_return true;
     }

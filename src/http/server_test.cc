@@ -243,6 +243,16 @@ TEST(Server, WithoutSpoolFolderLargeBodiesAreRefused) {
   EXPECT_EQ(client.ReadAllOf().substr(0, 12), "HTTP/1.1 413");
 }
 
+TEST(Server, UnusableSpoolFolderAnswers503) {
+  ServerOptions options = SmallOptions();
+  options.body_in_memory_max = 10;
+  options.spool_directory = "/nonexistent/spool";
+  const auto server = StartServer(options);
+  RawConnection client(server->port());
+  client.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n01234567890");
+  EXPECT_EQ(client.ReadAllOf().substr(0, 12), "HTTP/1.1 503");
+}
+
 TEST(Server, ContinueIsSentBeforeTheBodyComes) {
   const auto server = StartServer(SmallOptions());
   RawConnection client(server->port());

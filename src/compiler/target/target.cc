@@ -5,13 +5,13 @@ namespace kedge::compiler {
 namespace {
 
 // x86-64 levels as in the psABI supplement; features as Linux names them in /proc/cpuinfo. The
-// feature lists hold what separates a level from the baseline, and what -march=x86-64-vN lets clang
-// use.
-constexpr char kV2Features[] = "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3";
+// feature lists hold what separates a level from the baseline and -march=x86-64-vN lets clang use
+// in code that only computes.
+constexpr char kV2Features[] = "cx16 popcnt pni sse4_1 sse4_2 ssse3";
 constexpr char kV3Features[] =
-    "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3 avx avx2 bmi1 bmi2 f16c fma movbe xsave abm";
+    "cx16 popcnt pni sse4_1 sse4_2 ssse3 avx avx2 bmi1 bmi2 f16c fma movbe abm";
 constexpr char kV4Features[] =
-    "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3 avx avx2 bmi1 bmi2 f16c fma movbe xsave abm "
+    "cx16 popcnt pni sse4_1 sse4_2 ssse3 avx avx2 bmi1 bmi2 f16c fma movbe abm "
     "avx512f avx512bw avx512cd avx512dq avx512vl";
 
 Target X86(std::string level, const char* features, int vector_bytes, int registers) {

@@ -6,6 +6,11 @@
 #include <gtest/gtest.h>
 #include <iostream>
 
+#include "compiler/import/import.h"
+#include "compiler/ops/interpreter.h"
+#include "compiler/pipeline.h"
+#include "tensor/npy.h"
+
 namespace kedge::compiler {
 namespace {
 
@@ -56,11 +61,40 @@ TEST(OnnxCases, NodeCasesPassOrAreRefused) {
   EXPECT_GE(counts.passed, 660);
 }
 
+// Three of the nine: the interpreter needs minutes for the large ones, which `kedge conform` runs
+// compiled.
 TEST(OnnxCases, LightNetworksPass) {
-  if (FindOnnxCases(SharedVectors() / "light").empty())
-    GTEST_SKIP() << "skipped: ../shared not present";
-  const Counts counts = RunAll(SharedVectors() / "light");
-  EXPECT_EQ(counts.passed, 9);
+  const Path folder = SharedVectors() / "light";
+  if (FindOnnxCases(folder).empty()) GTEST_SKIP() << "skipped: ../shared not present";
+  for (const char* name : {"light_inception_v2", "light_shufflenet", "light_squeezenet"}) {
+    SCOPED_TRACE(name);
+    const CaseResult result = RunCase(folder / name);
+    EXPECT_EQ(result.outcome, CaseOutcome::kPassed) << result.reason;
+  }
+}
+
+// Weights that are no splats: a wrong order of elements would show.
+TEST(OnnxCases, UltrafaceMatchesAnotherEngine) {
+  const Path models = SharedVectors() / ".." / ".." / "models";
+  PosixFileSystem files;
+  if (!files.Exists(models)) GTEST_SKIP() << "skipped: ../shared not present";
+  for (const char* name : {"version-RFB-320.onnx", "version-RFB-320_simplified.onnx",
+                           "version-RFB-320_without_postprocessing.onnx"}) {
+    SCOPED_TRACE(name);
+    auto model = ImportOnnxFile(models / "ultraface" / name, {});
+    ASSERT_TRUE(model.has_value()) << model.error().message;
+    const auto times = RunPipeline(model->graph);
+    ASSERT_TRUE(times.has_value()) << times.error().message;
+    const auto read = [&](const std::string& file) {
+      return ParseNpy(files.Read(models / "golden" / name / file, 1 << 28).value()).value();
+    };
+    const std::vector<Tensor> inputs{read("input_0.npy")};
+    const auto outputs = RunGraph(model->graph, inputs);
+    ASSERT_TRUE(outputs.has_value()) << outputs.error().message;
+    ASSERT_EQ(outputs->size(), 2u);
+    EXPECT_EQ(Compare((*outputs)[0], read("output_0.npy")), "");
+    EXPECT_EQ(Compare((*outputs)[1], read("output_1.npy")), "");
+  }
 }
 
 }  // namespace

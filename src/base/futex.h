@@ -2,6 +2,7 @@
 // changes it. Source: futex(2). SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -50,5 +51,37 @@ inline void SpinPause() {
 // instruction takes 4 to 140 cycles on x86 alone). None on a single core, where the awaited thread
 // needs it.
 uint32_t SpinsIn(uint32_t spin_us);
+
+// Busy waiting that learns. On a core of one's own it saves the microseconds of a sleep; on cores
+// that others want too it costs milliseconds, because whoever is awaited waits for a core
+// meanwhile. So a wait in vain halves the next one, down to an eighth, and one that was worth it
+// doubles the next.
+//
+// Movable; thread-safe but for moving.
+class AdaptiveSpin {
+ public:
+  AdaptiveSpin() = default;
+  explicit AdaptiveSpin(uint32_t spin_us) : spins_max_(SpinsIn(spin_us)), spins_(spins_max_) {}
+
+  // True as soon as `ready()`, false after the time.
+  template <class Ready>
+  bool WaitFor(const Ready& ready) {
+    if (ready()) return true;
+    std::atomic_ref<uint32_t> spins(spins_);
+    const uint32_t budget = spins.load(std::memory_order_relaxed);
+    for (uint32_t i = 0; i < budget; ++i) {
+      SpinPause();
+      if (!ready()) continue;
+      spins.store(std::min(spins_max_, 2 * budget), std::memory_order_relaxed);
+      return true;
+    }
+    spins.store(std::max(budget / 2, (spins_max_ + 7) / 8), std::memory_order_relaxed);
+    return false;
+  }
+
+ private:
+  uint32_t spins_max_ = 0;
+  uint32_t spins_ = 0;
+};
 
 }  // namespace kedge

@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/futex.h"
-
 namespace kedge::ring {
 
 namespace {
@@ -108,7 +106,7 @@ Result<HostRing> HostRing::Create(const TensorSizes& sizes, uint32_t spin_us) {
                                      .slot_count = ring.layout_.slot_count,
                                      .slot_bytes = ring.layout_.slot_bytes,
                                      .ring_bytes = ring.layout_.ring_bytes};
-  ring.spins_ = SpinsIn(spin_us);
+  ring.spin_ = AdaptiveSpin(spin_us);
   return ring;
 }
 
@@ -144,11 +142,8 @@ void HostRing::Submit(uint32_t slot, RequestKind kind, uint32_t runs, uint64_t s
 
 HostRing::WaitResult HostRing::Wait(uint32_t slot, std::chrono::steady_clock::time_point until) {
   std::atomic<uint32_t>& word = Slot(slot).state;
-  uint32_t state = word.load(std::memory_order_acquire);
-  for (uint32_t i = 0; i < spins_ && state == kRequested; ++i) {
-    SpinPause();
-    state = word.load(std::memory_order_acquire);
-  }
+  uint32_t state = kRequested;
+  spin_.WaitFor([&] { return (state = word.load(std::memory_order_acquire)) != kRequested; });
   for (;;) {
     if (state == kDone) return WaitResult::kDone;
     if (state == kDead) return WaitResult::kDead;
@@ -210,7 +205,7 @@ Result<GuestRing> GuestRing::Attach(int fd, const TensorSizes& sizes, uint32_t s
       header.slot_count != ring.layout_.slot_count ||
       header.slot_bytes != ring.layout_.slot_bytes || header.ring_bytes != ring.layout_.ring_bytes)
     return InvalidArgument("the ring's header is not that of this model's ring");
-  ring.spins_ = SpinsIn(spin_us);
+  ring.spin_ = AdaptiveSpin(spin_us);
   return ring;
 }
 
@@ -253,12 +248,7 @@ GuestRing::Request GuestRing::Next() {
   for (;;) {
     const uint32_t seen = doorbell.load();
     if (FindOldest(request)) return request;
-    bool rung = false;
-    for (uint32_t i = 0; i < spins_ && !rung; ++i) {
-      SpinPause();
-      rung = doorbell.load(std::memory_order_acquire) != seen;
-    }
-    if (rung) continue;
+    if (spin_.WaitFor([&] { return doorbell.load(std::memory_order_acquire) != seen; })) continue;
     Header().guest_sleeps.store(1);
     if (doorbell.load() == seen) FutexWait(doorbell, seen, FutexScope::kProcesses);
     Header().guest_sleeps.store(0);

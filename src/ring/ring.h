@@ -40,6 +40,7 @@
 
 #include "base/bytes.h"
 #include "base/descriptor.h"
+#include "base/futex.h"
 #include "base/result.h"
 
 namespace kedge::ring {
@@ -140,7 +141,7 @@ class HostRing {
   FileDescriptor fd_;
   RingMemory memory_;
   RingLayout layout_;
-  uint32_t spins_ = 0;
+  AdaptiveSpin spin_;
 };
 
 // The guest's side. One thread.
@@ -170,7 +171,7 @@ class GuestRing {
 
   RingMemory memory_;
   RingLayout layout_;
-  uint32_t spins_ = 0;
+  AdaptiveSpin spin_;
 };
 
 }  // namespace kedge::ring

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "base/futex.h"
-
 namespace kedge::runtime {
 
 namespace {
@@ -15,7 +13,7 @@ constexpr uint32_t kCallerSleeps = 1u << 30;
 }  // namespace
 
 Result<std::unique_ptr<ThreadPool>> ThreadPool::Create(uint32_t threads, uint32_t spin_us) {
-  std::unique_ptr<ThreadPool> pool(new ThreadPool(threads > 1 ? SpinsIn(spin_us) : 0));
+  std::unique_ptr<ThreadPool> pool(new ThreadPool(threads > 1 ? spin_us : 0));
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
   ::pthread_attr_setstacksize(&attributes, kThreadStackBytes);
@@ -47,20 +45,19 @@ void* ThreadPool::ThreadMain(void* pool) {
 void ThreadPool::Serve() {
   started_.fetch_add(1);
   FutexWake(started_, FutexScope::kThreads);
+  AdaptiveSpin spin = fresh_spin_;
   uint32_t seen = 0;
   for (;;) {
-    seen = WaitForGeneration(seen);
+    seen = WaitForGeneration(seen, spin);
     if (stop_.load()) return;
     RunJob();
   }
 }
 
-uint32_t ThreadPool::WaitForGeneration(uint32_t seen) {
-  for (uint32_t i = 0; i < spins_; ++i) {
-    const uint32_t now = generation_.load(std::memory_order_acquire);
-    if (now != seen) return now;
-    SpinPause();
-  }
+uint32_t ThreadPool::WaitForGeneration(uint32_t seen, AdaptiveSpin& spin) {
+  uint32_t now = seen;
+  if (spin.WaitFor([&] { return (now = generation_.load(std::memory_order_acquire)) != seen; }))
+    return now;
   // The caller looks at sleepers_ after it changed generation_, and this thread at generation_
   // after it changed sleepers_ (both sequentially consistent): one of them sees the other.
   sleepers_.fetch_add(1);
@@ -89,11 +86,8 @@ void ThreadPool::TakeTasks() {
 
 void ThreadPool::CloseGate() {
   uint32_t gate = gate_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
-  for (uint32_t i = 0; gate != 0 && i < spins_; ++i) {
-    SpinPause();
-    gate = gate_.load(std::memory_order_acquire);
-  }
-  if (gate == 0) return;
+  if (gate == 0 || close_spin_.WaitFor([&] { return gate_.load(std::memory_order_acquire) == 0; }))
+    return;
   gate = gate_.fetch_or(kCallerSleeps, std::memory_order_acq_rel) | kCallerSleeps;
   while (gate != kCallerSleeps) {
     FutexWait(gate_, gate, FutexScope::kThreads);

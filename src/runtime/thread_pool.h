@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <vector>
 
+#include "base/futex.h"
 #include "base/result.h"
 #include "kedge_model.h"
 
@@ -44,15 +45,16 @@ class ThreadPool {
   uint32_t threads() const { return static_cast<uint32_t>(threads_.size()) + 1; }
 
  private:
-  explicit ThreadPool(uint32_t spins) : spins_(spins) {}
+  explicit ThreadPool(uint32_t spin_us) : fresh_spin_(spin_us), close_spin_(fresh_spin_) {}
   static void* ThreadMain(void* pool);
   void Serve();
-  uint32_t WaitForGeneration(uint32_t seen);
+  uint32_t WaitForGeneration(uint32_t seen, AdaptiveSpin& spin);
   void RunJob();
   void TakeTasks();
   void CloseGate();
 
-  const uint32_t spins_;
+  const AdaptiveSpin fresh_spin_;  // what each thread begins with
+  AdaptiveSpin close_spin_;        // of the caller
   std::vector<pthread_t> threads_;
 
   // The job; written only while the gate is closed and nobody is inside.

@@ -92,9 +92,9 @@ Result<store::CompilationEnd> Compile(const JobContext& context, const JobRun& r
                                 .limits = {.seconds_max = order.seconds_max},
                                 .sandboxed = context.sandboxed,
                                 .cancelled = &run.cancelled}));
-  KEDGE_TRY_STATUS(CheckOutputs(output, order.target.target));
+  KEDGE_TRY_STATUS(CheckOutputs(output / kCompiledFolder, order.target.target));
   const Path archive = scratch.path() / "result.tar.gz";
-  KEDGE_TRY_STATUS(PackArchive(archive, output, kOutputs));
+  KEDGE_TRY_STATUS(PackArchive(archive, output / kCompiledFolder, kOutputs));
   KEDGE_TRY(const StoredFile stored, StoreFile(context.blobs, archive, order.output));
   return store::CompilationEnd{.status = std::string(store::kJobCompleted),
                                .artifact_uri = order.output.Uri(),

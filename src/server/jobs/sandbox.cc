@@ -106,7 +106,7 @@ Status RunCompiler(const CompileCommand& command) {
   Append(options.arguments,
          {inside ? "/kedge/kedge-compile" : (programs / "kedge-compile").string(),
           inside ? "/in/model.onnx" : command.model.string(), "--target", command.target, "-o",
-          inside ? "/out" : command.output_folder.string()});
+          (inside ? Path("/out") : command.output_folder) / kCompiledFolder});
   // One word, so that a name that begins with a dash cannot be taken for an option.
   for (const std::string& input : command.inputs) {
     options.arguments.push_back("--input=" + input);

@@ -20,11 +20,15 @@ struct SandboxLimits {
   uint64_t scratch_bytes_max = uint64_t{2} << 30;  // of its /tmp
 };
 
+// Where the compiler leaves its files, below the output folder: it replaces its folder as a whole,
+// which it could not do with a mount point.
+constexpr const char* kCompiledFolder = "compiled";
+
 struct CompileCommand {
   Path model;  // read-only inside
   std::string target;
   std::vector<std::string> inputs;  // "name=1x3x224x224"
-  Path output_folder;               // writable
+  Path output_folder;               // writable; gets kCompiledFolder
   Path cache_folder;                // writable, kept
   SandboxLimits limits;
   bool sandboxed = true;  // false only where the operator asked for it

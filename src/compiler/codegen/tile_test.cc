@@ -62,7 +62,9 @@ TEST(Tile, DepthwiseLeavesRoomForTheKernel) {
     const Target target = TargetOf(name.c_str());
     const TileChoice tile = ChooseDepthwiseTile(
         {.kernel_h = 3, .kernel_w = 3, .stride_h = 1, .rows = 28, .columns = 28}, target);
-    if (target.vector_registers >= 32) EXPECT_LE(tile.rows * tile.columns + 9 + 3, 32);
+    if (target.vector_registers >= 32) {
+      EXPECT_LE(tile.rows * tile.columns + 9 + 3, 32);
+    }
     EXPECT_GE(tile.rows * tile.columns, 1);
   }
 }

@@ -7,6 +7,7 @@
 
 #include "base/flags.h"
 #include "base/log.h"
+#include "base/subprocess.h"
 #include "http/server.h"
 #include "server/api/api.h"
 #include "server/api/wire.h"
@@ -111,6 +112,7 @@ Status Serve(const Options& options, const sigset_t& stop_signals) {
                         .clock = clock,
                         .signer = *key.signer,
                         .signing_certificate_pem = key.certificate_pem,
+                        .programs = ExecutableDirectory(),
                         .scratch = folders.scratch(),
                         .compile_cache = folders.compile_cache(),
                         .sandboxed = !options.unsandboxed_jobs};

@@ -84,7 +84,8 @@ Result<store::CompilationEnd> Compile(const JobContext& context, const JobRun& r
   KEDGE_TRY(const Path model, FetchModel(context, order, scratch.path()));
   const Path output = scratch.path() / "output";
   KEDGE_TRY_STATUS(context.disk.MakeDirectories(output, 0700));
-  KEDGE_TRY_STATUS(RunCompiler({.model = model,
+  KEDGE_TRY_STATUS(RunCompiler({.programs = context.programs,
+                                .model = model,
                                 .target = order.target.target,
                                 .inputs = order.inputs,
                                 .output_folder = output,

@@ -14,6 +14,7 @@ struct JobContext {
   const Clock& clock;
   const trust::Signer& signer;
   const std::string& signing_certificate_pem;
+  Path programs;       // the folder that holds kedge-compile
   Path scratch;        // a folder per job is made below and removed
   Path compile_cache;  // kept; written by the sandbox only
   bool sandboxed = true;

@@ -30,7 +30,7 @@ void AppendLimits(Arguments& arguments, const SandboxLimits& limits) {
   Append(arguments, {"--"});
 }
 
-void AppendSandbox(Arguments& arguments, const CompileCommand& command, const Path& programs) {
+void AppendSandbox(Arguments& arguments, const CompileCommand& command) {
   Append(arguments, {"/usr/bin/bwrap", "--unshare-all", "--unshare-user", "--die-with-parent",
                      "--new-session", "--cap-drop", "ALL", "--clearenv", "--hostname", "compile"});
   Append(arguments, {"--ro-bind",
@@ -56,9 +56,10 @@ void AppendSandbox(Arguments& arguments, const CompileCommand& command, const Pa
                      "/etc/ld.so.cache"});
   Append(arguments, {"--proc", "/proc", "--dev", "/dev", "--size",
                      std::to_string(command.limits.scratch_bytes_max), "--tmpfs", "/tmp"});
-  Append(arguments, {"--ro-bind", programs.string(), "/kedge", "--ro-bind", command.model.string(),
-                     "/in/model.onnx", "--bind", command.output_folder.string(), "/out", "--bind",
-                     command.cache_folder.string(), "/cache"});
+  Append(arguments,
+         {"--ro-bind", command.programs.string(), "/kedge", "--ro-bind", command.model.string(),
+          "/in/model.onnx", "--bind", command.output_folder.string(), "/out", "--bind",
+          command.cache_folder.string(), "/cache"});
   Append(arguments,
          {"--setenv", "PATH", "/usr/bin:/bin", "--setenv", "HOME", "/tmp", "--setenv", "TMPDIR",
           "/tmp", "--setenv", "KEDGE_CACHE_DIR", "/cache", "--chdir", "/tmp", "--"});
@@ -98,13 +99,12 @@ Status Explain(const SubprocessResult& result, const CompileCommand& command) {
 }  // namespace
 
 Status RunCompiler(const CompileCommand& command) {
-  const Path programs = ExecutableDirectory();
   SubprocessOptions options;
   AppendLimits(options.arguments, command.limits);
   const bool inside = command.sandboxed;
-  if (inside) AppendSandbox(options.arguments, command, programs);
+  if (inside) AppendSandbox(options.arguments, command);
   Append(options.arguments,
-         {inside ? "/kedge/kedge-compile" : (programs / "kedge-compile").string(),
+         {inside ? "/kedge/kedge-compile" : (command.programs / "kedge-compile").string(),
           inside ? "/in/model.onnx" : command.model.string(), "--target", command.target, "-o",
           (inside ? Path("/out") : command.output_folder) / kCompiledFolder});
   // One word, so that a name that begins with a dash cannot be taken for an option.

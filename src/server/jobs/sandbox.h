@@ -25,7 +25,8 @@ struct SandboxLimits {
 constexpr const char* kCompiledFolder = "compiled";
 
 struct CompileCommand {
-  Path model;  // read-only inside
+  Path programs;  // the folder that holds kedge-compile
+  Path model;     // read-only inside
   std::string target;
   std::vector<std::string> inputs;  // "name=1x3x224x224"
   Path output_folder;               // writable; gets kCompiledFolder

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <archive.h>
+#include <archive_entry.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "server/jobs/archive.h"
+#include "server/jobs/job_files.h"
+#include "server/jobs/model_input.h"
+#include "server/jobs/sandbox.h"
+
+namespace kedge::server {
+namespace {
+
+json::Value Parsed(const std::string& text) {
+  auto value = json::Parse(text);
+  EXPECT_TRUE(value) << text;
+  return value.value_or(nullptr);
+}
+
+TEST(Target, FollowsDevicePlatformAndOptions) {
+  const struct {
+    const char* config;
+    const char* target;  // or the error's message
+    const char* label;   // null: an error
+  } cases[] = {
+      {R"({"TargetPlatform":{"Os":"LINUX","Arch":"X86_64"}})", "x86-64-v3", "LINUX_X86_64"},
+      {R"({"TargetPlatform":{"Os":"LINUX","Arch":"ARM64"}})", "aarch64", "LINUX_ARM64"},
+      {R"({"TargetDevice":"ml_c5"})", "x86-64-v4", "ml_c5"},
+      {R"({"TargetDevice":"rasp4b","CompilerOptions":"{'mattr':['+neon']}"})", "aarch64", "rasp4b"},
+      {R"({"TargetDevice":"sbe_c","CompilerOptions":"{'mcpu':'core-avx2'}"})", "x86-64-v3",
+       "sbe_c"},
+      {R"({"TargetDevice":"ml_c5","CompilerOptions":"{\"target\":\"x86-64-v2\"}"})", "x86-64-v2",
+       "ml_c5"},
+      {R"({})", "exactly one of TargetDevice and TargetPlatform must be given", nullptr},
+      {R"({"TargetDevice":"ml_c5","TargetPlatform":{"Os":"LINUX","Arch":"ARM64"}})",
+       "exactly one of TargetDevice and TargetPlatform must be given", nullptr},
+      {R"({"TargetDevice":"x86_win32"})", "TargetDevice x86_win32 is not supported", nullptr},
+      {R"({"TargetPlatform":{"Os":"ANDROID","Arch":"ARM64"}})",
+       "TargetPlatform ANDROID_ARM64 is not supported; LINUX_X86_64 and LINUX_ARM64 are", nullptr},
+      {R"({"TargetPlatform":{"Os":"LINUX","Arch":"ARM64","Accelerator":"NVIDIA"}})",
+       "TargetPlatform LINUX_ARM64_NVIDIA is not supported: no accelerator is", nullptr},
+      {R"({"TargetDevice":"rasp4b","CompilerOptions":"{\"target\":\"x86-64-v4\"}"})",
+       "CompilerOptions choose x86-64-v4, which rasp4b does not run", nullptr},
+      {R"({"TargetDevice":"rasp4b","CompilerOptions":"[1]"})",
+       "CompilerOptions is not a JSON object", nullptr},
+      {R"({"TargetDevice":"rasp4b","CompilerOptions":"{\"target\":\"sse\"}"})",
+       "CompilerOptions: target 'sse' is unknown; x86-64-v2, x86-64-v3, x86-64-v4 and aarch64 are "
+       "known",
+       nullptr},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.config);
+    const auto target = ResolveTarget(Parsed(c.config));
+    ASSERT_EQ(target.has_value(), c.label != nullptr);
+    if (target) {
+      EXPECT_EQ(target->target, c.target);
+      EXPECT_EQ(target->label, c.label);
+    } else {
+      EXPECT_EQ(target.error(), InvalidArgument(c.target));
+    }
+  }
+}
+
+std::string Request(const std::string& input_config) {
+  return R"({"InputConfig":)" + input_config +
+         R"(,"OutputConfig":{"S3OutputLocation":"s3://bkt/out","TargetDevice":"rasp4b"},)"
+         R"("StoppingCondition":{"MaxRuntimeInSeconds":60}})";
+}
+
+TEST(CompileOrder, ReadsARequest) {
+  const auto order = ReadCompileOrder(Parsed(Request(
+      R"({"S3Uri":"s3://bkt/in/net.tar.gz","Framework":"ONNX","DataInputConfig":"{'x':[1,3,8,8],'y':[1]}"})")));
+  ASSERT_TRUE(order) << order.error().message;
+  EXPECT_EQ(order->input.Uri(), "s3://bkt/in/net.tar.gz");
+  EXPECT_EQ(order->output.Uri(), "s3://bkt/out/net-rasp4b.tar.gz");
+  EXPECT_EQ(order->inputs, (std::vector<std::string>{"x=1x3x8x8", "y=1"}));
+  EXPECT_EQ(order->seconds_max, 60);
+}
+
+TEST(CompileOrder, RefusesWhatTheDescriptionCannotSay) {
+  const struct {
+    const char* input_config;
+    const char* message;
+  } cases[] = {
+      {R"({"S3Uri":"s3://bkt/net.onnx","Framework":"TENSORFLOW"})",
+       "Framework TENSORFLOW is not supported; ONNX is"},
+      {R"({"S3Uri":"s3://bkt/n.onnx","Framework":"ONNX","DataInputConfig":"[[1,3]]"})",
+       "DataInputConfig must be a JSON object from input name to shape"},
+      {R"({"S3Uri":"s3://bkt/n.onnx","Framework":"ONNX","DataInputConfig":"{\"x\":[1,-1]}"})",
+       "DataInputConfig: the shape of 'x' must be a list of 1 to 8 positive sizes"},
+      {R"({"S3Uri":"s3://bkt/n.onnx","Framework":"ONNX","DataInputConfig":"{\"x\":[]}"})",
+       "DataInputConfig: the shape of 'x' must be a list of 1 to 8 positive sizes"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.input_config);
+    const auto order = ReadCompileOrder(Parsed(Request(c.input_config)));
+    ASSERT_FALSE(order);
+    EXPECT_EQ(order.error(), InvalidArgument(c.message));
+  }
+  EXPECT_FALSE(ReadCompileOrder(
+      Parsed(R"({"OutputConfig":{"S3OutputLocation":"s3://bkt/out","TargetDevice":"rasp4b"}})")));
+}
+
+TEST(FailureReason, NamesWhoIsAtFault) {
+  EXPECT_EQ(FailureReason(InvalidArgument("no")), "ClientError: InputConfiguration: no");
+  EXPECT_EQ(FailureReason(DeadlineExceeded("slow")), "ClientError: slow");
+  EXPECT_EQ(FailureReason(FailedPrecondition("no sandbox")), "ServerError: no sandbox");
+  EXPECT_EQ(FailureReason(Internal(std::string(5000, 'x'))).size(), 1024u);
+}
+
+class FolderTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto folder = TemporaryDirectory::Make();
+    ASSERT_TRUE(folder);
+    folder_ = std::make_unique<TemporaryDirectory>(std::move(*folder));
+    for (const char* name : {"in", "out", "programs", "cache"}) {
+      ASSERT_TRUE(disk_.MakeDirectories(folder_->path() / name, 0700));
+    }
+  }
+  Path At(const std::string& name) const { return folder_->path() / name; }
+  void Put(const std::string& name, const std::string& text, int mode = 0644) {
+    ASSERT_TRUE(disk_.WriteAtomically(At(name), AsBytes(text), mode));
+  }
+
+  PosixFileSystem disk_;
+  std::unique_ptr<TemporaryDirectory> folder_;
+};
+
+using ArchiveTest = FolderTest;
+
+struct Entry {
+  const char* name;
+  mode_t type = AE_IFREG;
+  std::string content;
+  const char* link = nullptr;
+};
+
+void Tar(const Path& file, const std::vector<Entry>& entries) {
+  archive* a = archive_write_new();
+  archive_write_add_filter_gzip(a);
+  archive_write_set_format_pax_restricted(a);
+  ASSERT_EQ(archive_write_open_filename(a, file.c_str()), ARCHIVE_OK);
+  for (const Entry& entry : entries) {
+    archive_entry* e = archive_entry_new();
+    archive_entry_set_pathname(e, entry.name);
+    archive_entry_set_filetype(e, entry.type);
+    archive_entry_set_perm(e, 0644);
+    archive_entry_set_size(e, static_cast<la_int64_t>(entry.content.size()));
+    if (entry.link != nullptr && entry.type == AE_IFLNK) archive_entry_set_symlink(e, entry.link);
+    if (entry.link != nullptr && entry.type == AE_IFREG) archive_entry_set_hardlink(e, entry.link);
+    ASSERT_EQ(archive_write_header(a, e), ARCHIVE_OK);
+    archive_write_data(a, entry.content.data(), entry.content.size());
+    archive_entry_free(e);
+  }
+  archive_write_free(a);
+}
+
+TEST_F(ArchiveTest, PacksAndUnpacksTheSameBytes) {
+  Put("in/a", "first");
+  Put("in/b", std::string(300'000, 'b'));
+  ASSERT_TRUE(PackArchive(At("one.tar.gz"), At("in"), {"a", "b"}));
+  ASSERT_TRUE(PackArchive(At("two.tar.gz"), At("in"), {"a", "b"}));
+  EXPECT_EQ(*disk_.Read(At("one.tar.gz"), 1 << 20), *disk_.Read(At("two.tar.gz"), 1 << 20));
+  EXPECT_TRUE(*IsGzip(At("one.tar.gz")));
+  EXPECT_FALSE(*IsGzip(At("in/a")));
+  const auto names = UnpackArchive(At("one.tar.gz"), At("out"), {});
+  ASSERT_TRUE(names) << names.error().message;
+  EXPECT_EQ(*names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(disk_.Read(At("out/b"), 1 << 20)->size(), 300'000u);
+}
+
+TEST_F(ArchiveTest, RefusesWhatIsNotPlainFiles) {
+  const std::string text(100, 'x');
+  const struct {
+    const char* name;
+    std::vector<Entry> entries;
+    const char* message;
+  } cases[] = {
+      {"climbs", {{"../m.onnx", AE_IFREG, text}}, "'../m.onnx', names must be plain"},
+      {"absolute", {{"/tmp/m.onnx", AE_IFREG, text}}, "'/tmp/m.onnx', names must be plain"},
+      {"nested", {{"a/m.onnx", AE_IFREG, text}}, "names must be plain"},
+      {"symlink",
+       {{"m.onnx", AE_IFLNK, "", "/etc/passwd"}},
+       "'m.onnx', which is not a regular file"},
+      {"hard link", {{"a", AE_IFREG, text}, {"m.onnx", AE_IFREG, "", "a"}}, "not a regular file"},
+      {"device", {{"m.onnx", AE_IFCHR}}, "'m.onnx', which is not a regular file"},
+      {"twice", {{"a", AE_IFREG, text}, {"a", AE_IFREG, text}}, "'a' twice"},
+      {"too many", {{"a", AE_IFREG}, {"b", AE_IFREG}, {"c", AE_IFREG}}, "more than 2 files"},
+      {"too long", {{"a", AE_IFREG, std::string(1001, 'x')}}, "more than 1000 bytes"},
+      {"long together",
+       {{"a", AE_IFREG, std::string(900, 'x')}, {"b", AE_IFREG, std::string(900, 'x')}},
+       "more than 600 bytes"},
+  };
+  int number = 0;
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    Tar(At("hostile.tar.gz"), c.entries);
+    const Path out = At("out-" + std::to_string(number++));
+    ASSERT_TRUE(disk_.MakeDirectories(out, 0700));
+    const auto names = UnpackArchive(
+        At("hostile.tar.gz"), out, {.files_max = 2, .file_bytes_max = 1000, .sum_bytes_max = 1500});
+    ASSERT_FALSE(names);
+    EXPECT_EQ(names.error().code, Code::kInvalidArgument);
+    EXPECT_NE(names.error().message.find(c.message), std::string::npos) << names.error().message;
+  }
+}
+
+TEST_F(ArchiveTest, RefusesTruncatedAndForeignFiles) {
+  Put("in/a", std::string(100'000, 'a'));
+  ASSERT_TRUE(PackArchive(At("whole.tar.gz"), At("in"), {"a"}));
+  ByteBuffer bytes = *disk_.Read(At("whole.tar.gz"), 1 << 20);
+  bytes.resize(bytes.size() / 2);
+  Put("half.tar.gz", std::string(AsText(bytes)));
+  EXPECT_FALSE(UnpackArchive(At("half.tar.gz"), At("out"), {}));
+  Put("noise.tar.gz", "\x1f\x8bnoise");
+  EXPECT_FALSE(UnpackArchive(At("noise.tar.gz"), At("out"), {}));
+}
+
+// The program in the sandbox is a shell script that does what a hijacked compiler would try.
+class SandboxTest : public FolderTest {
+ protected:
+  Status Run(const std::string& script, SandboxLimits limits = {.seconds_max = 60},
+             const std::atomic<bool>* cancelled = nullptr) {
+    Put("programs/kedge-compile", "#!/bin/sh\n" + script, 0755);
+    Put("in/model.onnx", "model");
+    return RunCompiler({.programs = At("programs"),
+                        .model = At("in/model.onnx"),
+                        .target = "x86-64-v3",
+                        .inputs = {"x=1x2"},
+                        .output_folder = At("out"),
+                        .cache_folder = At("cache"),
+                        .limits = limits,
+                        .cancelled = cancelled});
+  }
+  // Skips where no sandbox can be made; the message of that is tested below all the same.
+  bool CanSandbox() { return Run("exit 0").has_value(); }
+  std::string Output(const std::string& name) {
+    const auto bytes = disk_.Read(At(name), 1 << 20);
+    return bytes ? std::string(AsText(*bytes)) : "";
+  }
+};
+
+TEST_F(SandboxTest, HandsModelInAndOutputOut) {
+  if (!CanSandbox()) GTEST_SKIP() << "skipped: no namespaces on this machine";
+  const auto status =
+      Run("cat \"$1\" > /out/copy; echo \"$@\" > /out/words; touch $KEDGE_CACHE_DIR/kept");
+  ASSERT_TRUE(status) << status.error().message;
+  EXPECT_EQ(Output("out/copy"), "model");
+  EXPECT_EQ(Output("out/words"), "/in/model.onnx --target x86-64-v3 -o /out --input=x=1x2\n");
+  EXPECT_TRUE(disk_.Exists(At("cache/kept")));
+}
+
+TEST_F(SandboxTest, HoldsNothingOfTheMachine) {
+  if (!CanSandbox()) GTEST_SKIP() << "skipped: no namespaces on this machine";
+  const char* attempts[] = {
+      "cat /etc/passwd",          // no files but the toolchain's
+      "touch /usr/bin/x",         // which cannot be changed
+      "echo x > /in/model.onnx",  // nor the model
+      "[ \"$(ls /sys/class/net 2>/dev/null)\" ]",
+      "[ \"$(ls /proc | grep -c '^[0-9]')\" -gt 8 ]",  // no other processes
+      "/usr/bin/python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 22), 1)'",
+      "[ \"$AWS_SECRET_ACCESS_KEY\" ]",  // no environment
+  };
+  setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+  for (const char* attempt : attempts) {
+    SCOPED_TRACE(attempt);
+    const auto status =
+        Run(std::string("if ") + attempt + " 2>/dev/null; then echo reached >&2; exit 1; fi");
+    EXPECT_TRUE(status) << status.error().message;
+  }
+  unsetenv("AWS_SECRET_ACCESS_KEY");
+}
+
+TEST_F(SandboxTest, GivesTheCompilersSentence) {
+  const auto status = Run("echo noise >&2; echo 'kedge-compile: node 7 is odd' >&2; exit 1");
+  if (status.error().code == Code::kFailedPrecondition) {
+    GTEST_SKIP() << "skipped: no namespaces on this machine";
+  }
+  EXPECT_EQ(status.error(), InvalidArgument("node 7 is odd"));
+}
+
+TEST_F(SandboxTest, EndsWhatTakesTooMuch) {
+  if (!CanSandbox()) GTEST_SKIP() << "skipped: no namespaces on this machine";
+  EXPECT_EQ(Run("while :; do :; done", {.seconds_max = 1}).error().code, Code::kDeadlineExceeded);
+  EXPECT_EQ(
+      Run("head -c 1000000 /dev/zero > /out/large", {.seconds_max = 60, .file_bytes_max = 65536})
+          .has_value(),
+      false);
+  EXPECT_FALSE(Run("head -c 3000000 /dev/zero > /tmp/large || exit 1",
+                   {.seconds_max = 60, .scratch_bytes_max = 1 << 20}));
+  const std::atomic<bool> cancelled{true};
+  EXPECT_EQ(Run("while :; do :; done", {.seconds_max = 60}, &cancelled).error().code,
+            Code::kCancelled);
+}
+
+TEST_F(SandboxTest, SaysSoWhenItCannotBeMade) {
+  // A programs folder that does not exist cannot be bound: bubblewrap fails, nothing runs.
+  const auto status = RunCompiler({.programs = At("nowhere"),
+                                   .model = At("in"),
+                                   .target = "x86-64-v3",
+                                   .output_folder = At("out"),
+                                   .cache_folder = At("cache")});
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Code::kFailedPrecondition);
+  EXPECT_NE(status.error().message.find("--unsandboxed-jobs"), std::string::npos)
+      << status.error().message;
+}
+
+}  // namespace
+}  // namespace kedge::server

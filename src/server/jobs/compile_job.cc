@@ -63,6 +63,9 @@ Result<FileDescriptor> OpenOutput(const Path& file, uint64_t bytes_max) {
 
 // The compiler ran on hostile input, so its output is looked at like any other stranger's.
 Status CheckOutputs(const Path& folder, const std::string& target) {
+  // The folder itself must not be a link to somewhere else.
+  KEDGE_TRY([[maybe_unused]] const FileDescriptor real,
+            OpenFile(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   KEDGE_TRY(const FileDescriptor code, OpenOutput(folder / "model.so", kCodeBytesMax));
   KEDGE_TRY(const ByteBuffer object, ReadAll(code.get(), kCodeBytesMax));
   const Status checked =

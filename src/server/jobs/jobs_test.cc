@@ -248,7 +248,8 @@ TEST_F(SandboxTest, HandsModelInAndOutputOut) {
       Run("cat \"$1\" > /out/copy; echo \"$@\" > /out/words; touch $KEDGE_CACHE_DIR/kept");
   ASSERT_TRUE(status) << status.error().message;
   EXPECT_EQ(Output("out/copy"), "model");
-  EXPECT_EQ(Output("out/words"), "/in/model.onnx --target x86-64-v3 -o /out --input=x=1x2\n");
+  EXPECT_EQ(Output("out/words"),
+            "/in/model.onnx --target x86-64-v3 -o /out/compiled --input=x=1x2\n");
   EXPECT_TRUE(disk_.Exists(At("cache/kept")));
 }
 

@@ -17,20 +17,11 @@ namespace {
 constexpr uint64_t kReportBytesMax = 64 << 20;
 constexpr std::chrono::milliseconds kSummaryTimeout{60'000};
 
-Shape ReadShape(const json::Value& tensor) {
-  Shape shape;
-  const json::Value* dims = tensor.Find("shape");
-  if (dims == nullptr || dims->AsArray() == nullptr) return shape;
-  for (const json::Value& dim : *dims->AsArray())
-    shape.dims.push_back(dim.AsInt() != nullptr ? *dim.AsInt() : -1);
-  return shape;
-}
-
 // Sizes that are not known before compiling stand as "?" or by their name.
 std::string ShapeText(const json::Value& tensor) {
   const json::Value* dims = tensor.Find("shape");
   if (dims == nullptr || dims->AsArray() == nullptr || dims->AsArray()->empty())
-    return ToString(ReadShape(tensor));
+    return dims == nullptr ? "?" : "scalar";
   std::string text;
   for (const json::Value& dim : *dims->AsArray()) {
     text += text.empty() ? "" : "x";
@@ -73,6 +64,14 @@ void PrintOperators(const json::Value& value) {
   for (const auto& [name, count] : *operators->AsObject())
     std::printf("    %6" PRId64 "  %s\n", count.AsInt() != nullptr ? *count.AsInt() : 0,
                 name.c_str());
+}
+
+void PrintNotes(const json::Value& value) {
+  const json::Value* notes = value.Find("notes");
+  if (notes == nullptr || notes->AsArray() == nullptr) return;
+  for (const json::Value& note : *notes->AsArray())
+    std::printf("  note           %s\n",
+                note.AsString() != nullptr ? note.AsString()->c_str() : "");
 }
 
 // A compiled folder, by its report.json.
@@ -146,6 +145,7 @@ Status InspectModel(const std::string& path, bool as_json) {
   PrintTensors(summary, "outputs");
   PrintNumbers(summary);
   PrintOperators(summary);
+  PrintNotes(summary);
   return {};
 }
 

@@ -160,5 +160,15 @@ TEST_F(ModelCommands, InspectReadsTheReport) {
   ExpectFailure(Kedge({"inspect", At("nothing")}), "is not there");
 }
 
+TEST_F(ModelCommands, InspectAsksTheCompilerAboutAModelFile) {
+  const char* root = std::getenv("KEDGE_SOURCE_DIR");
+  const auto text =
+      Kedge({"inspect", Path(root == nullptr ? "." : root) / "examples/shapes/shapes.onnx"});
+  EXPECT_EQ(text.exit_code, 0) << text.errors;
+  EXPECT_THAT(text.output, HasSubstr("ONNX"));
+  EXPECT_THAT(text.output, HasSubstr("Conv"));
+  ExpectFailure(Kedge({"inspect", At("model/report.json")}), "kedge-compile");
+}
+
 }  // namespace
 }  // namespace kedge::cli

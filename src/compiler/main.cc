@@ -10,6 +10,7 @@
 #include "base/flags.h"
 #include "compiler/codegen/object_cache.h"
 #include "compiler/compile.h"
+#include "compiler/summary.h"
 
 namespace kedge::compiler {
 namespace {
@@ -20,6 +21,7 @@ constexpr int64_t kJobsDefault = 0;
 struct CommandLine {
   CompileOptions options;
   bool time_passes = false;
+  bool summary = false;
 };
 
 // "NAME=SHAPE"; a name may hold '=', a shape does not.
@@ -50,8 +52,9 @@ std::optional<int> ReadCommandLine(int argc, const char* const* argv, CommandLin
         names.push_back("native");
         return names;
       }());
-  flags.Option("-o,--output", &output, "folder to write model.so, weights.bin, report.json into")
-      .Required();
+  flags.Option("-o,--output", &output, "folder to write model.so, weights.bin, report.json into");
+  flags.Flag("--summary", &line.summary,
+             "compile nothing; print what the model is as one JSON line");
   flags.Option("--input", &inputs, "NAME=SHAPE, for example data=1x3x224x224; may be repeated");
   flags.Option("--print-after", &options.print_after,
                "print the graph after this pass (or import, or all) to standard output");
@@ -61,6 +64,10 @@ std::optional<int> ReadCommandLine(int argc, const char* const* argv, CommandLin
                "where compiled kernels are kept (default $KEDGE_CACHE_DIR or ~/.cache/kedge)");
   flags.Option("--jobs", &jobs, "compilers at a time; 0: one a processor").Range(0, kJobsMax);
   if (auto exit_code = flags.Parse(argc, argv)) return exit_code;
+  if (output.empty() && !line.summary) {
+    std::fprintf(stderr, "%s: --output is required (see %s --help)\n", kProgram, kProgram);
+    return kExitUsage;
+  }
   options.model = model;
   options.output = output;
   options.toolchain.jobs = static_cast<int>(jobs);
@@ -82,9 +89,17 @@ void PrintTimes(const json::Value& report) {
   }
 }
 
+int PrintSummary(const CompileOptions& options) {
+  const auto summary = Summarise(options.model, options.input_shapes);
+  if (!summary) return Fail(kProgram, summary.error());
+  std::printf("%s\n", json::Write(*summary).c_str());
+  return kExitSuccess;
+}
+
 int Main(int argc, const char* const* argv) {
   CommandLine line;
   if (auto exit_code = ReadCommandLine(argc, argv, line)) return *exit_code;
+  if (line.summary) return PrintSummary(line.options);
   const bool progress = ::isatty(STDERR_FILENO) != 0;
   if (progress) {
     line.options.on_phase = [](std::string_view phase) {

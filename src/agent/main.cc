@@ -9,6 +9,7 @@
 #include "agent/link/edge_client.h"
 #include "agent/models/registry.h"
 #include "agent/monitor/heartbeat_loop.h"
+#include "agent/monitor/start_pages.h"
 #include "agent/service/grpc_server.h"
 #include "agent/update/update_loop.h"
 #include "base/flags.h"
@@ -155,6 +156,7 @@ Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
                              {"version", KEDGE_VERSION},
                              {"server", link ? link->options.endpoint : "none"},
                              {"models", std::to_string(registry.List().size())}});
+  ReleaseStartPages();
   WaitForStopSignal(stop_signals);
 
   server->Stop();

@@ -433,6 +433,17 @@ class AgentStart(unittest.TestCase):
         open(ordinary, "w").close()
         self.refused(1, "is no socket", "-a", ordinary, "-c", self.write(self.config), "-f")
 
+    def test_resident_memory_without_models(self):
+        running = RunningAgent(self.work, self.config)
+        try:
+            status = open(f"/proc/{running.process.pid}/status", encoding="ascii").read()
+            resident_kib = int(status.split("VmRSS:")[1].split()[0])
+            print(f"resident without models: {resident_kib} KiB")
+            if "libasan" not in open(f"/proc/{running.process.pid}/maps", encoding="ascii").read():
+                self.assertLessEqual(resident_kib, 16 << 10)
+        finally:
+            running.stop()
+
     def test_socket(self):
         running = RunningAgent(self.work, self.config)
         try:

@@ -128,6 +128,8 @@ void ServedModel::Keep(std::promise<Status> first_start) {
     for (Status restarted = StartWorker(); !restarted; restarted = StartWorker())
       if (!PrepareRestart(EndOfFailedStart(restarted.error()), restarted.error().message)) return;
     restarts_.fetch_add(1);
+    LogInfo("worker is restarted", {{"handle", identity_.handle},
+                                    {"worker_pid", std::to_string(WorkerPid())}});
   }
 }
 

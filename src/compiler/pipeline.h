@@ -15,7 +15,8 @@
 namespace kedge::compiler {
 
 struct PassOptions {
-  int64_t constant_bytes_max = int64_t{8} << 30;  // of one constant that folding makes
+  int64_t value_elements_max = int64_t{1} << 28;  // of one tensor
+  double fold_work_max = 4e9;  // multiplications (a few ns each) that folding one node may take
 };
 
 struct Pass {

@@ -111,16 +111,16 @@ void NodeConverter::SetInput(Node& node, size_t index, ValueId id) {
 }
 
 Status NodeConverter::RequireType(ValueId id) {
-  std::vector<Node> kept(graph_.nodes.begin(),
-                         graph_.nodes.begin() + static_cast<ptrdiff_t>(inferred_));
-  for (; inferred_ < graph_.nodes.size(); ++inferred_) {
-    Node& node = graph_.nodes[inferred_];
+  size_t kept = inferred_;
+  for (size_t i = inferred_; i < graph_.nodes.size(); ++i) {
     // What cannot be inferred yet is reported by pass infer-shapes, with the node's name.
-    const auto folded = InferOutputs(graph_, node);
-    if (!folded.has_value() || !*folded) kept.push_back(std::move(node));
+    const auto folded = InferOutputs(graph_, graph_.nodes[i]);
+    if (folded.has_value() && *folded) continue;
+    if (kept != i) graph_.nodes[kept] = std::move(graph_.nodes[i]);
+    ++kept;
   }
-  graph_.nodes = std::move(kept);
-  inferred_ = graph_.nodes.size();
+  graph_.nodes.resize(kept);
+  inferred_ = kept;
   if (id != kNoValue && graph_.at(id).shape_known) return {};
   return Unimplemented("the old form of this operator needs an input of known shape");
 }
@@ -316,7 +316,7 @@ Status NodeConverter::Softmax(Node& node) {
       return {};
     }
   }
-  const std::string& name = graph_.at(x).name;
+  const std::string name = graph_.at(x).name;  // a copy: values are added below
   const ValueId flat = graph_.AddUntyped(name + ".flat");
   const ValueId result = graph_.AddUntyped(name + ".softmax");
   const ValueId shape = graph_.AddUntyped(name + ".shape");

@@ -91,7 +91,7 @@ ValueId ScaleWeight(Graph& graph, ValueId weight, size_t axis, const std::vector
 bool FoldIntoProducer(Graph& graph, Node& maker, const Affine& affine) {
   const auto layout = LayoutOf(maker);
   if (!layout.has_value() || !graph.IsConstant(maker.inputs[1])) return false;
-  const Value& result = graph.at(maker.outputs[0]);
+  const Value result = graph.at(maker.outputs[0]);  // a copy: constants are added below
   const std::vector<double> by_channel =
       PerChannel(*graph.at(affine.constant).constant, result.shape, layout->result_axis);
   if (by_channel.empty()) return false;

@@ -11,10 +11,7 @@
 namespace kedge::compiler {
 namespace {
 
-// Multiplications (a few ns each) that folding one node may take.
-constexpr double kWorkMax = 4e9;
-
-bool IsFoldable(const Graph& graph, const Node& node) {
+bool IsFoldable(const Graph& graph, const Node& node, double work_max) {
   const bool constant = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
     return id == kNoValue || graph.IsConstant(id);
   });
@@ -26,7 +23,7 @@ bool IsFoldable(const Graph& graph, const Node& node) {
     if (id != kNoValue) work *= static_cast<double>(graph.at(id).shape.elements());
   }
   for (int64_t size : IntsAttribute(node, "kernel_shape")) work *= static_cast<double>(size);
-  return work < kWorkMax;
+  return work < work_max;
 }
 
 }  // namespace
@@ -39,11 +36,11 @@ Status FoldConstants(Graph& graph, const PassOptions& options) {
     readers_left[i] = uses.consumers[i].size() + (uses.is_output[i] ? 1 : 0);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
-    if (!IsFoldable(graph, node)) continue;
+    if (!IsFoldable(graph, node, options.fold_work_max)) continue;
     std::vector<const Tensor*> inputs;
     for (ValueId id : node.inputs)
       inputs.push_back(id == kNoValue ? nullptr : graph.at(id).constant.get());
-    KEDGE_TRY(std::vector<Tensor> outputs, Evaluate(node, inputs, options.constant_bytes_max));
+    KEDGE_TRY(std::vector<Tensor> outputs, Evaluate(node, inputs));
     for (size_t k = 0; k < node.outputs.size(); ++k) {
       if (node.outputs[k] == kNoValue) continue;
       graph.at(node.outputs[k]).constant = std::make_shared<const Tensor>(std::move(outputs[k]));

@@ -8,8 +8,8 @@
 
 namespace kedge::compiler {
 
-// kResourceExhausted if a constant would need more than options.constant_bytes_max bytes; errors of
-// the evaluation name the node. A node that would take very long is left for run time.
+// Errors of the evaluation (an index out of range) name the node. A node that would take more than
+// options.fold_work_max is left for run time.
 Status FoldConstants(Graph& graph, const PassOptions& options);
 
 }  // namespace kedge::compiler

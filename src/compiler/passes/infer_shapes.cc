@@ -31,6 +31,9 @@ Status SetTypes(Graph& graph, const Node& node, const std::vector<OutputType>& t
 }
 
 bool IsShapeComputation(const Graph& graph, const Node& node) {
+  // A window may be large where tensors are small.
+  const Family family = FindOp(node.op)->family;
+  if (family == Family::kWindow || family == Family::kMatMul) return false;
   for (ValueId id : node.inputs) {
     if (id == kNoValue) continue;
     if (!graph.IsConstant(id) || graph.at(id).shape.elements() > kShapeElementsMax) return false;
@@ -43,6 +46,13 @@ bool IsShapeComputation(const Graph& graph, const Node& node) {
     if (IsFloat(value.dtype) && value.shape.elements() > 8) return false;
   }
   return true;
+}
+
+Status CheckSize(const Value& value, const PassOptions& options) {
+  if (value.shape.elements() <= options.value_elements_max) return {};
+  return ResourceExhausted("value '" + value.name + "' of shape " + ToString(value.shape) +
+                           " has more than " + std::to_string(options.value_elements_max) +
+                           " elements");
 }
 
 void SetConstant(Graph& graph, ValueId id, Tensor tensor) {
@@ -81,10 +91,14 @@ Result<bool> InferOutputs(Graph& graph, const Node& node) {
   return true;
 }
 
-Status InferShapes(Graph& graph, const PassOptions&) {
+Status InferShapes(Graph& graph, const PassOptions& options) {
   std::vector<bool> folded(graph.nodes.size(), false);
+  for (ValueId id : graph.inputs) KEDGE_TRY_STATUS(CheckSize(graph.at(id), options));
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     KEDGE_TRY(folded[i], InferOutputs(graph, graph.nodes[i]));
+    for (ValueId id : graph.nodes[i].outputs) {
+      if (id != kNoValue) KEDGE_TRY_STATUS(CheckSize(graph.at(id), options));
+    }
   }
   RemoveNodes(graph, folded);
   return {};

@@ -10,7 +10,8 @@
 
 namespace kedge::compiler {
 
-// kInvalidArgument for shapes that do not fit, kUnimplemented where a shape depends on values that
+// kInvalidArgument for shapes that do not fit, kResourceExhausted for a tensor of more elements
+// than options.value_elements_max, kUnimplemented where a shape depends on values that
 // only run time knows and the model does not declare it. Errors name the node.
 Status InferShapes(Graph& graph, const PassOptions& options);
 

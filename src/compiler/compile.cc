@@ -49,6 +49,7 @@ Result<json::Value> Compile(const CompileOptions& options) {
   return Generate(model.graph, target,
                   {.output = options.output,
                    .keep_source = options.keep_source,
+                   .plan = options.plan,
                    .toolchain = options.toolchain},
                   phases);
 }

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/json/json.h"
+#include "compiler/codegen/plan_builder.h"
 #include "compiler/codegen/toolchain.h"
 #include "compiler/graph/graph.h"
 
@@ -26,7 +27,8 @@ struct CompileOptions {
   std::string target = "native";
   std::map<std::string, Shape> input_shapes;  // by input name
   std::string print_after;                    // a pass whose graph goes to `print`; "all" for each
-  bool keep_source = false;                   // also write the generated source into output/source
+  PlanOptions plan;
+  bool keep_source = false;  // also write the generated source into output/source
   ToolchainOptions toolchain;
   std::function<void(std::string_view text)> print;      // of --print-after
   std::function<void(std::string_view phase)> on_phase;  // called as each phase starts

@@ -45,7 +45,7 @@ void Phases::Stop() {
 Result<json::Value> Generate(const Graph& graph, const Target& target,
                              const GenerateOptions& options, Phases& phases) {
   phases.Start("plan");
-  KEDGE_TRY(const Plan plan, BuildPlan(graph, target));
+  KEDGE_TRY(const Plan plan, BuildPlan(graph, target, options.plan));
 
   KEDGE_TRY(OutputFolder output, OutputFolder::Make(options.output));
   KEDGE_TRY(const TemporaryDirectory work, TemporaryDirectory::Make());

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/json/json.h"
+#include "compiler/codegen/plan_builder.h"
 #include "compiler/codegen/toolchain.h"
 #include "compiler/graph/graph.h"
 #include "compiler/target/target.h"
@@ -40,6 +41,7 @@ class Phases {
 struct GenerateOptions {
   Path output;
   bool keep_source = false;  // also write the generated source into output/source
+  PlanOptions plan;
   ToolchainOptions toolchain;
 };
 

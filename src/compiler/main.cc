@@ -60,6 +60,8 @@ std::optional<int> ReadCommandLine(int argc, const char* const* argv, CommandLin
                "print the graph after this pass (or import, or all) to standard output");
   flags.Flag("--time-passes", &line.time_passes, "print seconds of each phase to standard output");
   flags.Flag("--keep-source", &options.keep_source, "also keep the generated C++ in DIR/source");
+  flags.Flag("--generic", &options.plan.generic_only,
+             "use the generic kernels only, to compare the fast ones with");
   flags.Option("--cache-dir", &cache_dir,
                "where compiled kernels are kept (default $KEDGE_CACHE_DIR or ~/.cache/kedge)");
   flags.Option("--jobs", &jobs, "compilers at a time; 0: one a processor").Range(0, kJobsMax);

@@ -6,6 +6,9 @@
 namespace kedge::compiler {
 namespace {
 
+// kShortLine of generic/rows.h.
+constexpr int64_t kShortLine = 16;
+
 // A shape seen as [outer][n][inner] around one axis.
 struct Lines {
   int64_t outer = 1, n = 1, inner = 1;
@@ -33,8 +36,8 @@ class LineKernel {
   std::string compute() const { return std::string(ComputeType(input_.dtype)); }
   Step& step() { return step_; }
 
-  // Opens the kernel and a loop over `outer` lines, `weight` operations an element.
-  Source& Open(int64_t outer, uint64_t weight) {
+  // Opens the kernel with its range [begin, end) of `outer` lines, `weight` operations an element.
+  Source& OpenRange(int64_t outer, uint64_t weight) {
     const auto elements = static_cast<uint64_t>(input_.shape.elements());
     step_.tasks = TaskCount(elements * DTypeSize(input_.dtype) * 2, elements * weight, outer);
     source_.OpenKernel(step_.writes.size(), step_.reads.size());
@@ -43,11 +46,18 @@ class LineKernel {
                       step_.writes.size(), ");"));
     source_.Line(Text("const int64_t begin = task * ", outer, " / ", step_.tasks,
                       ", end = (task + INT64_C(1)) * ", outer, " / ", step_.tasks, ";"));
-    source_.Open("for (int64_t o = begin; o < end; ++o)");
+    return source_;
+  }
+  // The same with a loop over them.
+  Source& Open(int64_t outer, uint64_t weight) {
+    OpenRange(outer, weight).Open("for (int64_t o = begin; o < end; ++o)");
     return source_;
   }
   Status Close() {
     source_.Close();
+    return CloseRange();
+  }
+  Status CloseRange() {
     source_.Close();
     step_.source = std::move(source_).Take();
     builder_.Add(std::move(step_));
@@ -150,18 +160,23 @@ Status LowerSoftmax(const Node& node, PlanBuilder& builder) {
   const Value& input = builder.value(node.inputs[0]);
   const Lines lines = LinesOf(input.shape, AxisAttribute(node, "axis", -1, input.shape.rank()));
   LineKernel kernel(node, builder);
-  Source& source = kernel.Open(lines.outer, 24);
   const std::string_view kind =
       node.op == "Softmax" ? "kSoftmax" : (node.op == "Hardmax" ? "kHardmax" : "kLogSoftmax");
-  const std::string arguments = Text("<Soft::", kind, ", ", kernel.compute(), ">");
+  const std::string arguments = Text("<Soft::", kind, ", ", kernel.compute());
+  if (lines.inner == 1 && lines.n <= kShortLine && lines.n > 0 && node.op != "Hardmax") {
+    kernel.OpenRange(lines.outer, 24)
+        .Line(Text("SoftShortLines", arguments, ", ", lines.n, ">(x, y, begin, end);"));
+    return kernel.CloseRange();
+  }
+  Source& source = kernel.Open(lines.outer, 24);
   const int64_t step = lines.n * lines.inner;
   if (lines.inner == 1) {
     source.Line(
-        Text("SoftLine", arguments, "(x + o * ", step, ", y + o * ", step, ", ", lines.n, ");"));
+        Text("SoftLine", arguments, ">(x + o * ", step, ", y + o * ", step, ", ", lines.n, ");"));
   } else {
     source.Open(Text("for (int64_t c = 0; c < ", lines.inner, "; c += kColumns)"));
     source.Line(Text("const int64_t left = ", lines.inner, " - c;"));
-    source.Line(Text("SoftColumns", arguments, "(x + o * ", step, " + c, y + o * ", step, " + c, ",
+    source.Line(Text("SoftColumns", arguments, ">(x + o * ", step, " + c, y + o * ", step, " + c, ",
                      lines.n, ", ", lines.inner, ", left < kColumns ? left : kColumns);"));
     source.Close();
   }

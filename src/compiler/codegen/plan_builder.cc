@@ -236,17 +236,23 @@ Plan PlanBuilder::Finish() && {
   return std::move(plan_);
 }
 
-Result<Plan> BuildPlan(const Graph& graph, const Target& target) {
-  LayoutTable layouts = AssignLayouts(graph, target);
+Result<Plan> BuildPlan(const Graph& graph, const Target& target, const PlanOptions& options) {
+  const bool fast = !options.generic_only;
+  LayoutTable layouts = fast ? AssignLayouts(graph, target) : LayoutTable(graph.values.size());
   std::vector<bool> taken;
-  for (const Node& node : graph.nodes) taken.push_back(TakesFast(graph, node, layouts));
+  for (const Node& node : graph.nodes) {
+    taken.push_back(fast && TakesFast(graph, node, layouts));
+  }
   const std::vector<std::vector<int32_t>> groups = GroupEltwise(graph, taken);
   PlanBuilder builder(graph, target, std::move(layouts));
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     if (groups[i].empty()) continue;
     const Node& node = graph.nodes[i];
     builder.BeginNode(static_cast<int32_t>(i));
-    KEDGE_TRY(const bool done, LowerFast(node, builder));
+    bool done = false;
+    if (fast) {
+      KEDGE_TRY(done, LowerFast(node, builder));
+    }
     if (!done && groups[i].size() > 1) {
       KEDGE_TRY_STATUS(LowerEltwiseGroup(groups[i], builder));
     } else if (!done) {

@@ -89,7 +89,11 @@ class PlanBuilder {
   Plan plan_;
 };
 
-// Lowers every node. kUnimplemented naming operator, domain and node if there is no lowering.
-Result<Plan> BuildPlan(const Graph& graph, const Target& target);
+struct PlanOptions {
+  bool generic_only = false;  // no fast kernels and no layouts of theirs: for tests and comparisons
+};
+
+// Lowers every node. kUnimplemented naming operator and node if there is no lowering.
+Result<Plan> BuildPlan(const Graph& graph, const Target& target, const PlanOptions& options = {});
 
 }  // namespace kedge::compiler

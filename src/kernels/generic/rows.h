@@ -40,6 +40,33 @@ inline void SoftLine(const T* x, T* y, int64_t n) {
   }
 }
 
+// Lines this short are worked on one a lane.
+constexpr int64_t kShortLine = 16;
+
+// Lines [first, last) of kN contiguous elements each, kN at most kShortLine.
+template <Soft kKind, class A, int kN, class T>
+inline void SoftShortLines(const T* x, T* y, int64_t first, int64_t last) {
+  KEDGE_VECTORIZE
+  for (int64_t line = first; line < last; ++line) {
+    A value[kN];
+    for (int i = 0; i < kN; ++i) value[i] = static_cast<A>(x[line * kN + i]);
+    A top = value[0];
+    for (int i = 1; i < kN; ++i) top = Max(top, value[i]);
+    A sum = A(0);
+    for (int i = 0; i < kN; ++i) {
+      value[i] = value[i] - top;
+      const A power = Exp(value[i]);
+      sum += power;
+      if constexpr (kKind == Soft::kSoftmax) value[i] = power;
+    }
+    const A scale = kKind == Soft::kSoftmax ? A(1) / sum : Log(sum);
+    for (int i = 0; i < kN; ++i) {
+      y[line * kN + i] =
+          static_cast<T>(kKind == Soft::kSoftmax ? value[i] * scale : value[i] - scale);
+    }
+  }
+}
+
 // `columns` (at most kColumns) lines side by side, n elements `stride` apart each.
 template <Soft kKind, class A, class T>
 inline void SoftColumns(const T* x, T* y, int64_t n, int64_t stride, int64_t columns) {

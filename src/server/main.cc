@@ -93,8 +93,17 @@ S3Options MakeS3Options(const Context& context) {
       .region = context.arns.region};
 }
 
+Result<Arns> ReadArns(const Options& options) {
+  if (options.account.size() != 12 ||
+      options.account.find_first_not_of("0123456789") != std::string::npos) {
+    return InvalidArgument("--account '" + options.account + "' is not 12 digits");
+  }
+  return Arns{.region = options.region, .account = options.account};
+}
+
 Status Serve(const Options& options, const sigset_t& stop_signals) {
   KEDGE_TRY(http::ServerOptions listen, ReadListen(options.listen));
+  KEDGE_TRY(const Arns arns, ReadArns(options));
   PosixFileSystem disk;
   const SystemClock clock;
   const Folders folders{std::filesystem::absolute(options.data)};
@@ -126,7 +135,6 @@ Status Serve(const Options& options, const sigset_t& stop_signals) {
 
   KEDGE_TRY(const Catalogue catalogue, Catalogue::Load(OperationFiles()));
   const Authenticator authenticator(*store, clock);
-  const Arns arns{.region = options.region, .account = options.account};
   const Context context{.store = *store,
                         .blobs = *blobs,
                         .clock = clock,

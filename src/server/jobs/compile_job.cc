@@ -26,6 +26,8 @@ Result<CompileOrder> ReadOrder(const JobContext& context, const std::string& nam
   KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(const auto job, store::FindCompilationJob(transaction, name));
     if (!job) return NotFound("the job's row is gone");
+    // Stopped between being claimed and being listed as running.
+    if (job->status == store::kJobStopping) return Cancelled("the job was stopped");
     request = job->request;
     return {};
   }));
@@ -114,7 +116,7 @@ void RunCompilationJob(const JobContext& context, const JobRun& run) {
   store::CompilationEnd end;
   if (result) {
     end = std::move(*result);
-  } else if (run.cancelled) {
+  } else if (run.cancelled || result.error().code == Code::kCancelled) {
     end.status = store::kJobStopped;
   } else {
     end.status = store::kJobFailed;

@@ -27,6 +27,8 @@ Result<PackageOrder> ReadOrder(const JobContext& context, const std::string& nam
   KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(auto job, store::FindPackagingJob(transaction, name));
     if (!job) return NotFound("the job's row is gone");
+    // Stopped between being claimed and being listed as running.
+    if (job->status == store::kJobStopping) return Cancelled("the job was stopped");
     order.job = std::move(*job);
     KEDGE_TRY(const auto compiled,
               store::FindCompilationJob(transaction, order.job.compilation_job));
@@ -88,7 +90,7 @@ void RunPackagingJob(const JobContext& context, const JobRun& run) {
   store::PackagingEnd end;
   if (result) {
     end = std::move(*result);
-  } else if (run.cancelled) {
+  } else if (run.cancelled || result.error().code == Code::kCancelled) {
     end.status = store::kJobStopped;
   } else {
     end.status = store::kJobFailed;

@@ -11,6 +11,18 @@ namespace {
 
 using Type = WireField::Type;
 
+// A field of two bytes becomes a struct of two hundred, so repeated fields are counted.
+constexpr size_t kAttributesMax = 256;        // of one node
+constexpr size_t kNamesMax = 1 << 16;         // inputs or outputs of one node
+constexpr size_t kListElementsMax = 1 << 20;  // of one attribute
+constexpr size_t kDimensionsMax = 64;         // of one shape; ranks are checked later
+constexpr size_t kValuesMax = 1 << 20;        // initializers, inputs, outputs, declared values
+
+Status CheckRoom(size_t size, size_t max, const char* what) {
+  if (size < max) return {};
+  return ResourceExhausted("it has more than " + std::to_string(max) + " " + what);
+}
+
 // Calls `use` for each field of a message; errors name the message.
 template <class Use>
 Status ForEachField(Bytes message, std::string_view what, Use use) {
@@ -37,6 +49,7 @@ Status TakeText(const WireField& field, std::string_view& to) {
 
 Status TakeText(const WireField& field, std::vector<std::string_view>& to) {
   KEDGE_TRY_STATUS(Expect(field, Type::kBytes));
+  KEDGE_TRY_STATUS(CheckRoom(to.size(), kNamesMax, "names or strings"));
   to.push_back(AsText(field.bytes));
   return {};
 }
@@ -49,6 +62,7 @@ Status TakeInt(const WireField& field, int64_t& to) {
 
 // A repeated integer: one element, or many packed.
 Status TakeInts(const WireField& field, std::vector<int64_t>& to) {
+  KEDGE_TRY_STATUS(CheckRoom(to.size(), kListElementsMax, "integers in a list"));
   if (field.type != Type::kBytes) {
     KEDGE_TRY_STATUS(Expect(field, Type::kVarint));
     to.push_back(static_cast<int64_t>(field.varint));
@@ -56,6 +70,7 @@ Status TakeInts(const WireField& field, std::vector<int64_t>& to) {
   }
   for (VarintReader reader(field.bytes); !reader.done();) {
     KEDGE_TRY(const uint64_t value, reader.Next());
+    KEDGE_TRY_STATUS(CheckRoom(to.size(), kListElementsMax, "integers in a list"));
     to.push_back(static_cast<int64_t>(value));
   }
   return {};
@@ -64,6 +79,8 @@ Status TakeInts(const WireField& field, std::vector<int64_t>& to) {
 Status TakeFloats(const WireField& field, std::vector<float>& to) {
   if (field.type != Type::kFixed32) KEDGE_TRY_STATUS(Expect(field, Type::kBytes));
   if (field.bytes.size() % sizeof(float) != 0) return InvalidArgument("a float is cut off");
+  const size_t added = field.bytes.size() / sizeof(float);
+  KEDGE_TRY_STATUS(CheckRoom(to.size() + added, kListElementsMax, "floats in a list"));
   for (size_t at = 0; at < field.bytes.size(); at += sizeof(float))
     to.push_back(LoadLittle<float>(field.bytes.data() + at));
   return {};
@@ -190,6 +207,7 @@ OnnxAttributeType TypeOfField(uint32_t number) {
 
 Status ReadAttribute(const WireField& message, OnnxNode& node) {
   KEDGE_TRY_STATUS(Expect(message, Type::kBytes));
+  KEDGE_TRY_STATUS(CheckRoom(node.attributes.size(), kAttributesMax, "attributes"));
   OnnxAttribute attribute;
   OnnxAttributeType implied = OnnxAttributeType::kUndefined;
   KEDGE_TRY_STATUS(ForEachField(message.bytes, "attribute", [&](const WireField& field) {
@@ -230,6 +248,7 @@ Status TakeSize(const WireField& field, OnnxDimension& dimension) {
 
 Status ReadDimension(const WireField& message, std::vector<OnnxDimension>& shape) {
   KEDGE_TRY_STATUS(Expect(message, Type::kBytes));
+  KEDGE_TRY_STATUS(CheckRoom(shape.size(), kDimensionsMax, "dimensions"));
   OnnxDimension dimension;
   KEDGE_TRY_STATUS(ForEachField(message.bytes, "dimension", [&](const WireField& field) {
     if (field.number == 1) return TakeSize(field, dimension);
@@ -267,6 +286,7 @@ Status ReadType(const WireField& message, OnnxValue& value) {
 
 Status ReadValue(const WireField& message, std::vector<OnnxValue>& values) {
   KEDGE_TRY_STATUS(Expect(message, Type::kBytes));
+  KEDGE_TRY_STATUS(CheckRoom(values.size(), kValuesMax, "values"));
   OnnxValue value;
   KEDGE_TRY_STATUS(ForEachField(message.bytes, "value", [&](const WireField& field) {
     if (field.number == 1) return TakeText(field, value.name);
@@ -279,8 +299,7 @@ Status ReadValue(const WireField& message, std::vector<OnnxValue>& values) {
 
 Status ReadNode(const WireField& message, int nodes_max, std::vector<OnnxNode>& nodes) {
   KEDGE_TRY_STATUS(Expect(message, Type::kBytes));
-  if (nodes.size() >= static_cast<size_t>(nodes_max))
-    return ResourceExhausted("it has more than " + std::to_string(nodes_max) + " nodes");
+  KEDGE_TRY_STATUS(CheckRoom(nodes.size(), static_cast<size_t>(nodes_max), "nodes"));
   OnnxNode node;
   KEDGE_TRY_STATUS(ForEachField(
       message.bytes, "node", [&](const WireField& field) { return ReadNodeField(field, node); }));
@@ -294,6 +313,7 @@ Status ReadGraphField(const WireField& field, int nodes_max, OnnxModel& model) {
       return ReadNode(field, nodes_max, model.nodes);
     case 5: {
       KEDGE_TRY_STATUS(Expect(field, Type::kBytes));
+      KEDGE_TRY_STATUS(CheckRoom(model.initializers.size(), kValuesMax, "initializers"));
       KEDGE_TRY(OnnxTensor tensor, ReadOnnxTensor(field.bytes));
       model.initializers.push_back(std::move(tensor));
       return {};
@@ -320,6 +340,7 @@ Status ReadOpset(const WireField& message, OnnxModel& model) {
     if (field.number == 2) return TakeInt(field, opset.version);
     return Status();
   }));
+  KEDGE_TRY_STATUS(CheckRoom(model.opsets.size(), kAttributesMax, "opsets"));
   model.opsets.push_back(opset);
   return {};
 }

@@ -15,6 +15,7 @@ bool IsFoldable(const Graph& graph, const Node& node, double work_max) {
   const bool constant = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
     return id == kNoValue || graph.IsConstant(id);
   });
+  if (node.op == "EyeLike") return true;  // looks at its input's shape only
   if (!constant) return false;
   const Family family = FindOp(node.op)->family;
   if (family != Family::kWindow && family != Family::kMatMul) return true;
@@ -37,9 +38,15 @@ Status FoldConstants(Graph& graph, const PassOptions& options) {
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     if (!IsFoldable(graph, node, options.fold_work_max)) continue;
+    const Tensor shaped = node.op == "EyeLike" ? Tensor(graph.at(node.inputs[0]).dtype,
+                                                        graph.at(node.inputs[0]).shape)
+                                               : Tensor();
     std::vector<const Tensor*> inputs;
-    for (ValueId id : node.inputs)
-      inputs.push_back(id == kNoValue ? nullptr : graph.at(id).constant.get());
+    for (ValueId id : node.inputs) {
+      inputs.push_back(id == kNoValue         ? nullptr
+                       : node.op == "EyeLike" ? &shaped
+                                              : graph.at(id).constant.get());
+    }
     KEDGE_TRY(std::vector<Tensor> outputs, Evaluate(node, inputs));
     for (size_t k = 0; k < node.outputs.size(); ++k) {
       if (node.outputs[k] == kNoValue) continue;

@@ -69,6 +69,7 @@ class Fuser {
       if (maker < 0 || uses_.OnlyConsumer(operands[k]) != static_cast<int>(add)) continue;
       if (IntAttribute(NodeAt(maker), kResidualAttribute, 0) != 0) continue;
       if (graph_.at(operands[0]).shape != graph_.at(operands[1]).shape) continue;
+      if (graph_.IsConstant(operands[1 - k])) continue;
       // Of two the later one, so that the other may run meanwhile as it stands.
       if (best < 0 || maker > uses_.producer[static_cast<size_t>(operands[best])]) best = k;
     }

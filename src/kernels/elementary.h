@@ -352,6 +352,20 @@ KEDGE_INLINE float Pow(float x, float y) {
   return static_cast<float>(Pow(static_cast<double>(x), static_cast<double>(y)));
 }
 
+// To an integer type, toward zero; NaN gives 0 and what is out of range the nearest bound.
+template <class To, class From>
+KEDGE_INLINE To ToInteger(From x) {
+  constexpr bool kSigned = To(-1) < To(0);
+  constexpr int kBits = static_cast<int>(sizeof(To)) * 8 - (kSigned ? 1 : 0);
+  const From limit = static_cast<From>(uint64_t{1} << (kBits - 1)) * From(2);
+  constexpr To kMax = static_cast<To>(~uint64_t{0} >> (64 - kBits));
+  constexpr To kMin = kSigned ? static_cast<To>(-kMax - 1) : To(0);
+  const From floor = kSigned ? -limit : From(0);
+  const bool inside = x > floor - From(1) && x < limit;
+  const To value = static_cast<To>(inside ? x : From(0));
+  return x >= limit ? kMax : (x <= floor ? kMin : value);
+}
+
 // Integer power by squaring, wrapping; a negative exponent gives 0 but for x = 1 and -1.
 template <class T>
 KEDGE_INLINE T PowInt(T x, int64_t y) {
@@ -363,6 +377,13 @@ KEDGE_INLINE T PowInt(T x, int64_t y) {
   }
   if (inverse && x != T(1) && x != T(-1)) return T(0);
   return static_cast<T>(product);
+}
+
+// The integer type's power with a real exponent: exact for a whole one.
+template <class T>
+KEDGE_INLINE T PowMixed(T x, double y) {
+  if (Trunc(y) == y && Abs(y) < 0x1p31) return PowInt(x, static_cast<int64_t>(y));
+  return ToInteger<T>(Pow(static_cast<double>(x), y));
 }
 
 // Quotient toward zero; 0 for a division by 0, which must not trap.
@@ -392,20 +413,6 @@ KEDGE_INLINE T ModInt(T x, T y, bool sign_of_dividend) {
 KEDGE_INLINE double ModFloat(double x, double y) { return x - Trunc(x / y) * y; }
 KEDGE_INLINE float ModFloat(float x, float y) {
   return static_cast<float>(ModFloat(static_cast<double>(x), static_cast<double>(y)));
-}
-
-// To an integer type, toward zero; NaN gives 0 and what is out of range the nearest bound.
-template <class To, class From>
-KEDGE_INLINE To ToInteger(From x) {
-  constexpr bool kSigned = To(-1) < To(0);
-  constexpr int kBits = static_cast<int>(sizeof(To)) * 8 - (kSigned ? 1 : 0);
-  const From limit = static_cast<From>(uint64_t{1} << (kBits - 1)) * From(2);
-  constexpr To kMax = static_cast<To>(~uint64_t{0} >> (64 - kBits));
-  constexpr To kMin = kSigned ? static_cast<To>(-kMax - 1) : To(0);
-  const From floor = kSigned ? -limit : From(0);
-  const bool inside = x > floor - From(1) && x < limit;
-  const To value = static_cast<To>(inside ? x : From(0));
-  return x >= limit ? kMax : (x <= floor ? kMin : value);
 }
 
 }  // namespace kedge::kernels

@@ -204,8 +204,7 @@ std::string PrintPow(const Node& node, const Graph& graph, const std::vector<Arg
   }
   if (IsFloat(x.dtype)) return Text("Pow(", x.text, ", static_cast<", type, ">(", y.text, "))");
   if (!IsFloat(y.dtype)) return Text("PowInt(", x.text, ", static_cast<int64_t>(", y.text, "))");
-  return Text("ToInteger<", type, ">(Pow(static_cast<double>(", x.text, "), static_cast<double>(",
-              y.text, ")))");
+  return Text("PowMixed(", x.text, ", static_cast<double>(", y.text, "))");
 }
 
 std::string PrintMod(const Node& node, const std::vector<Argument>& arguments) {

@@ -13,11 +13,18 @@
 namespace kedge::compiler {
 namespace {
 
-std::vector<Operand> OperandsOf(const Node& node, PlanBuilder& builder) {
-  std::vector<Operand> operands(4);  // Resize has the most inputs
+constexpr size_t kInputsMax = 4;  // of both operators
+
+// The node's operands, of which those after the first, amounts and sizes, must be constant.
+Result<std::vector<Operand>> OperandsOf(const Node& node, PlanBuilder& builder) {
+  std::vector<Operand> operands(kInputsMax);
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     if (node.inputs[i] == kNoValue) continue;
     const Value& value = builder.value(node.inputs[i]);
+    if (i > 0 && value.constant == nullptr) {
+      return Unimplemented(Describe(node) + ": input " + std::to_string(i) + " ('" + value.name +
+                           "') is only known at run time");
+    }
     operands[i] = {true, value.dtype, value.shape, value.constant.get()};
   }
   return operands;
@@ -132,20 +139,11 @@ AxisStep IdentityAxis(const Shape& shape) {
   return step;
 }
 
-Result<double> PadValue(const Node& node, PlanBuilder& builder) {
-  if (!HasInput(node, 2)) return 0.0;
-  const Value& value = builder.value(node.inputs[2]);
-  if (value.constant == nullptr) {
-    return Unimplemented(Describe(node) + ": the padding's value '" + value.name +
-                         "' is only known at run time");
-  }
-  return ElementAsDouble(*value.constant, 0);
-}
-
 Status LowerConstantPad(const Node& node, PlanBuilder& builder, const PadAmounts& pads) {
   const Value& input = builder.value(node.inputs[0]);
   const Value& output = builder.value(node.outputs[0]);
-  KEDGE_TRY(const double value, PadValue(node, builder));
+  const double value =
+      HasInput(node, 2) ? ElementAsDouble(*builder.value(node.inputs[2]).constant, 0) : 0.0;
   Box box;
   for (size_t d = 0; d < input.shape.rank(); ++d) {
     const int64_t begin = pads.begin[d], end = pads.end[d];
@@ -170,7 +168,7 @@ Status LowerConstantPad(const Node& node, PlanBuilder& builder, const PadAmounts
 }  // namespace
 
 Status LowerPad(const Node& node, PlanBuilder& builder) {
-  const std::vector<Operand> operands = OperandsOf(node, builder);
+  KEDGE_TRY(const std::vector<Operand> operands, OperandsOf(node, builder));
   KEDGE_TRY(const PadAmounts pads, ResolvePad(operands));
   const std::string mode = StringAttribute(node, "mode", "constant");
   if (mode == "constant") return LowerConstantPad(node, builder, pads);
@@ -192,7 +190,7 @@ Status LowerPad(const Node& node, PlanBuilder& builder) {
 
 Status LowerResize(const Node& node, PlanBuilder& builder) {
   const Value& input = builder.value(node.inputs[0]);
-  const std::vector<Operand> operands = OperandsOf(node, builder);
+  KEDGE_TRY(const std::vector<Operand> operands, OperandsOf(node, builder));
   KEDGE_TRY(const std::vector<ResizeAxis> axes, ResolveResize(node, operands));
   std::vector<AxisStep> steps;
   for (size_t d = 0; d < axes.size(); ++d) {

@@ -64,6 +64,12 @@ struct MatMulForm {
 // MatMul or Gemm in f32.
 std::optional<MatMulForm> ReadMatMulForm(const Graph& graph, const Node& node);
 
+// Softmax in f32 over the last axis, many short rows.
+struct SoftmaxForm {
+  int64_t length = 1, rows = 1;
+};
+std::optional<SoftmaxForm> ReadSoftmaxForm(const Graph& graph, const Node& node);
+
 // Work element by element that has a blocked kernel: Add and Sum of two equal shapes,
 // BatchNormalization with constants, activations alone, Concat of channels.
 enum class BlockedForm : uint8_t { kNone, kSum, kAffine, kActivation, kConcat };

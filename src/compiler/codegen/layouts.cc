@@ -118,7 +118,7 @@ class Assignment {
     Layout& layout = table[static_cast<size_t>(conv->input)];
     if (layout.plain()) return;
     WindowForm window = conv->window;
-    const WinogradChoice winograd = WinogradOf(*conv, node.outputs[0], table, target_);
+    const WinogradChoice winograd = WinogradOf(graph_, node, *conv, table, target_);
     if (winograd.size > 0) window = WidenForWinograd(*conv, winograd.size);
     Widen(layout, static_cast<int32_t>(window.top), static_cast<int32_t>(window.left),
           static_cast<int32_t>(window.bottom), static_cast<int32_t>(window.right));

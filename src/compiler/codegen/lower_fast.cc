@@ -125,7 +125,7 @@ Result<bool> LowerFast(const Node& node, PlanBuilder& builder) {
       return true;
     }
     const WinogradChoice winograd =
-        WinogradOf(*conv, node.outputs[0], builder.layouts(), builder.target());
+        WinogradOf(graph, node, *conv, builder.layouts(), builder.target());
     if (winograd.size > 0) {
       LowerWinogradForm(node, *conv, winograd, builder);
     } else {
@@ -139,6 +139,10 @@ Result<bool> LowerFast(const Node& node, PlanBuilder& builder) {
   }
   if (const auto product = ReadMatMulForm(graph, node)) {
     LowerMatMulForm(node, *product, builder);
+    return true;
+  }
+  if (const auto softmax = ReadSoftmaxForm(graph, node)) {
+    LowerSoftmaxForm(node, *softmax, builder);
     return true;
   }
   if (!TakesFast(graph, node, builder.layouts())) return false;

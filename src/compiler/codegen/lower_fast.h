@@ -1,8 +1,8 @@
 // The fast kernels: lowers a node to the templates of src/kernels if they cover it.
 //
-// One file a family of kernels: lower_fast_conv.cc, lower_fast_depthwise.cc, lower_fast_pool.cc,
-// lower_fast_matmul.cc, lower_fast_blocked.cc. What a node must be like stands in fast_forms.h.
-// SPDX-License-Identifier: Apache-2.0
+// One file a family of kernels: lower_fast_conv.cc (matrix products too), lower_fast_winograd.cc,
+// lower_fast_depthwise.cc, lower_fast_pool.cc, lower_fast_softmax.cc, lower_fast_blocked.cc. What a
+// node must be like stands in fast_forms.h. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "compiler/codegen/fast_forms.h"
@@ -27,15 +27,16 @@ void LowerWinogradForm(const Node& node, const ConvForm& form, const WinogradCho
 void LowerDepthwiseForm(const Node& node, const ConvForm& form, PlanBuilder& builder);
 void LowerPoolForm(const Node& node, const PoolForm& form, PlanBuilder& builder);
 void LowerMatMulForm(const Node& node, const MatMulForm& form, PlanBuilder& builder);
+void LowerSoftmaxForm(const Node& node, const SoftmaxForm& form, PlanBuilder& builder);
 void LowerBlockedForm(const Node& node, BlockedForm form, PlanBuilder& builder);
 
 // The direct form's tile where input and output are blocked as the target's vectors are.
 TileProblem ConvTileProblem(const ConvForm& form, const Target& target);
-// How a dense convolution between blocked tensors is computed by Winograd; size 0: it is not, which
-// is also so where input, output or residual are not all blocked. Layouts ask for the halo that
-// follows from it.
-WinogradChoice WinogradOf(const ConvForm& form, ValueId result, const LayoutTable& layouts,
-                          const Target& target);
+// How a dense convolution is computed by Winograd; size 0: it is not. Layouts ask for the halo that
+// follows from it, so it must give the same before and after: it looks at `layouts` only for
+// whether the residual is blocked, as it must be.
+WinogradChoice WinogradOf(const Graph& graph, const Node& node, const ConvForm& form,
+                          const LayoutTable& layouts, const Target& target);
 // The window with its halo widened to what whole Winograd tiles read.
 WindowForm WidenForWinograd(const ConvForm& form, int size);
 

@@ -39,11 +39,10 @@ TileProblem ConvTileProblem(const ConvForm& form, const Target& target) {
           .input_bytes = form.in[1] / form.groups * form.in[2] * form.in[3] * 4};
 }
 
-WinogradChoice WinogradOf(const ConvForm& form, ValueId result, const LayoutTable& layouts,
-                          const Target& target) {
-  const auto blocked = [&](ValueId id) { return !layouts[static_cast<size_t>(id)].plain(); };
-  if (!HasWinogradShape(form) || !blocked(form.input) || !blocked(result)) return {};
-  if (form.residual != kNoValue && !blocked(form.residual)) return {};
+WinogradChoice WinogradOf(const Graph& graph, const Node& node, const ConvForm& form,
+                          const LayoutTable& layouts, const Target& target) {
+  if (!HasWinogradShape(form) || FollowerOf(graph, node) != nullptr) return {};
+  if (form.residual != kNoValue && layouts[static_cast<size_t>(form.residual)].plain()) return {};
   const TileChoice direct = ChooseConvTile(ConvTileProblem(form, target), target);
   return ChooseWinograd({.in_channels = form.in[1],
                          .out_channels = form.out[1],
@@ -143,8 +142,8 @@ void AddProductStep(const WinogradCall& call, PlanBuilder& builder) {
 void LowerWinogradForm(const Node& node, const ConvForm& form, const WinogradChoice& choice,
                        PlanBuilder& builder) {
   WinogradCall call{.node = node, .form = form, .choice = choice};
-  call.in = ReadFast(form.input, builder);
-  call.out = WriteFast(node.outputs[0], builder);
+  call.in = ReadBlocked(form.input, WidenForWinograd(form, choice.size), builder);
+  call.out = WriteBlocked(node.outputs[0], builder);
   if (form.residual != kNoValue) call.addend = ReadFast(form.residual, builder);
   const int64_t size = choice.size, vector = call.in.view.block;
   const auto parts = [](int64_t n, int64_t most) { return (n + most - 1) / most; };
@@ -156,6 +155,7 @@ void LowerWinogradForm(const Node& node, const ConvForm& form, const WinogradCho
   call.scratch = builder.Scratch(static_cast<uint64_t>(floats) * sizeof(float));
   AddInputStep(call, builder);
   AddProductStep(call, builder);
+  FinishBlocked(node.outputs[0], call.out, builder);
 }
 
 }  // namespace kedge::compiler

@@ -150,7 +150,7 @@ namespace {
 // channel.
 double StreamCycles(int64_t floats, const Target& target) {
   const int64_t bytes = floats * 4;
-  return bytes > target.l2_bytes / 2 ? static_cast<double>(bytes) / kMemoryBytesPerCycle : 0;
+  return bytes > target.l2_bytes * 3 / 4 ? static_cast<double>(bytes) / kMemoryBytesPerCycle : 0;
 }
 
 WinogradChoice PriceWinograd(const WinogradProblem& problem, int size, const Target& target) {

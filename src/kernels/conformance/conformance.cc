@@ -20,6 +20,7 @@
 #include "kernels/epilogue.h"
 #include "kernels/pool.h"
 #include "kernels/reorder.h"
+#include "kernels/softmax.h"
 #include "kernels/winograd.h"
 
 namespace kedge::kernels {
@@ -450,6 +451,24 @@ std::string CheckReorder() {
     FromBlocked<kFrom>(blocked.first(), back.first(), task);
   error = Compare<activation::Identity>(back, same);
   return error.empty() ? error : "from blocked " + error;
+}
+
+template <int kLength, int kRows, int kTasks>
+std::string CheckSoftmax() {
+  const View matrix = Framed(kLength, 1, kRows, kLength, {}, 1);
+  Stored in(matrix), out(matrix);
+  in.Randomise();
+  for (uint32_t task = 0; task < kTasks; ++task) {
+    SoftmaxRows<kLength, kRows, kTasks>(in.first(), out.first(), task);
+  }
+  return Compare<activation::Identity>(out, [&](int n, int c, int y, int x) {
+    Expected want;
+    double sum = 0;
+    for (int i = 0; i < kLength; ++i) sum += exp(in.plain[in.Index(n, i, y, x)]);
+    want.Add(exp(in.plain[in.Index(n, c, y, x)]) / sum);
+    want.terms = kLength + 6;  // of the exponential and the division
+    return want;
+  });
 }
 
 struct Case {

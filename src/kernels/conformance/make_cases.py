@@ -118,7 +118,11 @@ def reorder(rng):
     return f"CheckReorder<{plain}, {view('Blocked', c, h, w, border, batch)}, Halo{{{border[0]}, {border[1]}, {border[2]}, {border[3]}}}, {rng.randint(1, 4)}>"
 
 
-FAMILIES = [(conv, 30), (depthwise, 12), (winograd, 6), (pool, 8), (global_average, 4), (blocked, 4), (reorder, 6)]
+def softmax(rng):
+    return f"CheckSoftmax<{rng.choice([1, 2, 3, 4, 10, 21])}, {rng.randint(1, 70)}, {rng.randint(1, 3)}>"
+
+
+FAMILIES = [(conv, 30), (depthwise, 12), (winograd, 6), (pool, 8), (global_average, 4), (blocked, 4), (reorder, 6), (softmax, 3)]
 
 
 def main():

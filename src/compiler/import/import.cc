@@ -112,9 +112,10 @@ class Importer {
       result_.graph.inputs.push_back(id);
       pending_.push_back(&input);
     }
-    for (const auto& [name, shape] : options_.input_shapes) {
+    for (const auto& given : options_.input_shapes) {
+      const std::string& name = given.first;
       const bool known = std::any_of(pending_.begin(), pending_.end(),
-                                     [&name = name](auto* input) { return input->name == name; });
+                                     [&](auto* input) { return input->name == name; });
       if (!known) return InvalidArgument("the model has no input '" + name + "'");
     }
     BindSymbols();

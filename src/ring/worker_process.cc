@@ -47,6 +47,7 @@ class RingWorker final : public WorkerProcess {
   pid_t pid() const override { return keeper_.pid(); }
   bool alive() override { return keeper_.alive(); }
   std::string exit_text() override { return keeper_.ExitText(); }
+  bool killed_by_host() override { return killed_by_host_.load(); }
 
   Status Run(std::span<const Bytes> inputs, std::span<const std::span<uint8_t>> outputs) override;
   Result<std::vector<BenchRun>> Bench(std::span<const Bytes> inputs, uint32_t warmup,
@@ -73,6 +74,7 @@ class RingWorker final : public WorkerProcess {
   Status StartProgram(int control);
   Error LoadFailure(Error error);
   Error Died();
+  void KillForFault();
   Status CheckInputs(std::span<const Bytes> inputs) const;
   Result<SlotLease> TakeSlot();
   void ReturnSlot(uint32_t slot);
@@ -91,6 +93,7 @@ class RingWorker final : public WorkerProcess {
   uint32_t waiters_ = 0;
   bool ended_ = false;
 
+  std::atomic<bool> killed_by_host_{false};
   std::atomic<uint64_t> next_sequence_{1};
   std::atomic<int64_t> last_reply_ns_{0};  // of the steady clock
 
@@ -168,6 +171,12 @@ Error RingWorker::Died() {
                      (words.empty() ? "" : ": " + words));
 }
 
+void RingWorker::KillForFault() {
+  if (keeper_.alive()) killed_by_host_.store(true);
+  keeper_.Kill();
+  keeper_.WaitForEnd(kEndTimeout);
+}
+
 Status RingWorker::CheckInputs(std::span<const Bytes> inputs) const {
   if (inputs.size() != hello_.inputs.size()) {
     return InvalidArgument("run with " + std::to_string(inputs.size()) + " inputs, the model has " +
@@ -227,16 +236,14 @@ Status RingWorker::Call(uint32_t slot, RequestKind kind, uint32_t runs) {
     if (result == HostRing::WaitResult::kDead) return Died();
     if (result == HostRing::WaitResult::kTimeout) {
       if (nanoseconds(last_reply_ns_.load()) > since) continue;
-      keeper_.Kill();
-      keeper_.WaitForEnd(kEndTimeout);
+      KillForFault();
       return DeadlineExceeded("the model did not answer within " +
                               std::to_string(limit / milliseconds(1)) +
                               " ms; its worker was killed");
     }
     const Reply reply = ring_->TakeReply(slot);
     if (result == HostRing::WaitResult::kBroken || reply.sequence != sequence) {
-      keeper_.Kill();
-      keeper_.WaitForEnd(kEndTimeout);
+      KillForFault();
       return Unavailable("the model's worker broke the ring's protocol and was killed");
     }
     last_reply_ns_.store(nanoseconds(Clock::now().time_since_epoch()).count());

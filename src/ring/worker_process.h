@@ -105,6 +105,9 @@ class WorkerProcess {
   // False once the process has ended. `exit_text()` then says how ("killed by signal 11").
   virtual bool alive() = 0;
   virtual std::string exit_text() = 0;
+  // True if this side killed it, because a run passed its time or the ring's protocol was broken:
+  // the model's fault, unlike a kill by somebody else. Constant once alive() is false.
+  virtual bool killed_by_host() = 0;
 };
 
 }  // namespace kedge::ring

@@ -35,6 +35,7 @@ Result<ModelSource> TakeModel(const package::VerifiedPackage& package) {
   auto entry = package.SelectTarget(RunnableTargets());
   if (!entry) return AsLoadError(entry.error(), name);
   source.target = entry->target;
+  source.arena_bytes_max = entry->arena_bytes_max;
   auto model_so = package.OpenFile(entry->model_file);
   if (!model_so) return AsLoadError(model_so.error(), name);
   source.model_so = std::move(*model_so);

@@ -15,7 +15,8 @@ struct ModelSource {
   std::string model_name;
   std::string model_version;
   std::string package_sha256;
-  std::string target;  // "x86-64-v3"
+  std::string target;            // "x86-64-v3"
+  uint64_t arena_bytes_max = 0;  // signed limit; a worker refuses a model that asks for more
   FileDescriptor model_so;
   FileDescriptor weights;  // not valid: the model has none
 };

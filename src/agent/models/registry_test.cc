@@ -96,8 +96,9 @@ TEST_F(RegistryTest, RefusalsHaveTheirCodes) {
 }
 
 TEST_F(RegistryTest, AModelThatNeedsTooMuchMemoryIsResourceExhausted) {
-  const auto model =
-      registry_.Load("m", Pack({.model = {.arena_bytes = "1ull << 33"}, .name = "greedy"}));
+  const auto model = registry_.Load("m", Pack({.model = {.arena_bytes = "1ull << 33"},
+                                               .name = "greedy",
+                                               .arena_bytes = int64_t{1} << 33}));
   ASSERT_FALSE(model);
   EXPECT_EQ(model.error().code, Code::kResourceExhausted) << model.error().message;
 }
@@ -149,6 +150,25 @@ TEST_F(RegistryTest, AModelThatCrashesIsCondemnedAfterThreeStrikesAndOthersRunOn
   EXPECT_TRUE(testing::Eventually([&] { return (*model)->condemned(); }));
   EXPECT_NE(RunOnce(**model).error().message.find("is marked bad"), std::string::npos);
   EXPECT_EQ(*RunOnce(**other), kDoubled);
+}
+
+TEST_F(RegistryTest, AModelThatHangsIsCondemnedToo) {
+  RegistryOptions options = testing::TestRegistryOptions(key_.roots, clock_);
+  options.worker.run_timeout = std::chrono::milliseconds(50);
+  Registry registry(options);
+  auto model = registry.Load(
+      "m", Pack({.model = {.run_body = "for (volatile int i = 0;; ++i) {}"}, .name = "hanger"}));
+  ASSERT_TRUE(model) << model.error().message;
+  for (int i = 0; i < kStrikesMax; ++i)
+    EXPECT_EQ(RunOnce(**model).error().code, Code::kDeadlineExceeded);
+  EXPECT_TRUE(testing::Eventually([&] { return (*model)->condemned(); }));
+}
+
+TEST_F(RegistryTest, AModelThatAsksForMoreThanItsSignedLimitIsRefused) {
+  const auto model =
+      registry_.Load("m", Pack({.model = {.arena_bytes = "8192"}, .name = "larger"}));
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, Code::kFailedPrecondition) << model.error().message;
 }
 
 TEST_F(RegistryTest, TheModelsOwnErrorComesThroughAndIsNoStrike) {

@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds kKilledWaitMax{500};
 
 enum class WorkerEnd {
   kCrashed,        // by a signal of its own or an exit
-  kHung,           // past the deadline of a run
+  kAtFault,        // we killed it: a run passed its deadline, or it broke the protocol of the ring
   kKilledOutside,  // SIGKILL that we did not send
   kStartFailed,    // a restart did not come up because of the model
   kNoResources,    // a restart did not come up because of the machine

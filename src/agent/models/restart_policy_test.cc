@@ -13,7 +13,7 @@ using std::chrono::seconds;
 const RestartPolicy::Time kBegin{std::chrono::hours(1)};
 
 TEST(RestartPolicy, ThreeStrikesInTenMinutesCondemn) {
-  for (const WorkerEnd end : {WorkerEnd::kCrashed, WorkerEnd::kHung, WorkerEnd::kStartFailed}) {
+  for (const WorkerEnd end : {WorkerEnd::kCrashed, WorkerEnd::kAtFault, WorkerEnd::kStartFailed}) {
     RestartPolicy policy;
     EXPECT_FALSE(policy.OnEnd(end, kBegin, kBegin + minutes(1)).condemned);
     EXPECT_FALSE(policy.OnEnd(end, kBegin, kBegin + minutes(5)).condemned);

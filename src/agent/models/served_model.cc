@@ -42,6 +42,7 @@ WorkerEnd EndOfFailedStart(const Error& error) {
 ServedModel::ServedModel(ModelIdentity identity, ModelSource source, ServedModelOptions options)
     : identity_(std::move(identity)), source_(std::move(source)), options_(std::move(options)) {
   options_.worker.model_so_fd = source_.model_so.get();
+  options_.worker.arena_bytes_max = source_.arena_bytes_max;
   options_.worker.weights_fd = source_.weights.valid() ? source_.weights.get() : -1;
 }
 
@@ -105,32 +106,30 @@ void ServedModel::Keep(std::promise<Status> first_start) {
   first_start.set_value(std::move(status));
   if (!started) return;
 
-  while (true) {
-    std::shared_ptr<ring::WorkerProcess> worker;
-    {
-      std::lock_guard lock(mutex_);
-      worker = worker_;
-    }
-    WorkerEnd end = WorkerEnd::kStartFailed;
-    std::string how;
-    if (worker != nullptr) {
-      if (WaitForEnd(*worker)) return;
-      how = worker->exit_text();
-      std::lock_guard lock(mutex_);
-      end = hung_generation_ == generation_ ? WorkerEnd::kHung
-            : EndedBySigkill(how)           ? WorkerEnd::kKilledOutside
-                                            : WorkerEnd::kCrashed;
-      worker_ = nullptr;
-    }
-    worker = nullptr;
-    if (!PrepareRestart(end, how)) return;
+  std::string how;
+  while (const std::optional<WorkerEnd> end = WatchWorker(&how)) {
+    if (!PrepareRestart(*end, how)) return;
     // Until one comes up, each failed start is an end of its own.
     for (Status restarted = StartWorker(); !restarted; restarted = StartWorker())
       if (!PrepareRestart(EndOfFailedStart(restarted.error()), restarted.error().message)) return;
     restarts_.fetch_add(1);
-    LogInfo("worker is restarted", {{"handle", identity_.handle},
-                                    {"worker_pid", std::to_string(WorkerPid())}});
+    LogInfo("worker is restarted",
+            {{"handle", identity_.handle}, {"worker_pid", std::to_string(WorkerPid())}});
   }
+}
+
+std::optional<WorkerEnd> ServedModel::WatchWorker(std::string* how) {
+  std::shared_ptr<ring::WorkerProcess> worker;
+  {
+    std::lock_guard lock(mutex_);
+    worker = worker_;
+  }
+  if (WaitForEnd(*worker)) return std::nullopt;
+  *how = worker->exit_text();
+  std::lock_guard lock(mutex_);
+  worker_ = nullptr;
+  if (worker->killed_by_host()) return WorkerEnd::kAtFault;
+  return EndedBySigkill(*how) ? WorkerEnd::kKilledOutside : WorkerEnd::kCrashed;
 }
 
 bool ServedModel::WaitForEnd(ring::WorkerProcess& worker) {
@@ -193,10 +192,6 @@ Status ServedModel::RunUncounted(std::span<const Bytes> inputs,
     KEDGE_TRY(const std::shared_ptr<ring::WorkerProcess> worker, WaitForWorker(&generation));
     status = worker->Run(inputs, outputs);
     if (status) return status;
-    if (status.error().code == Code::kDeadlineExceeded) {
-      std::lock_guard lock(mutex_);
-      hung_generation_ = generation;
-    }
     if (status.error().code != Code::kUnavailable) break;
   }
   return Wrap(status.error(), "running model '" + identity_.handle + "'");

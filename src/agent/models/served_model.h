@@ -14,6 +14,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <thread>
 
@@ -84,6 +85,8 @@ class ServedModel {
   ServedModel(ModelIdentity identity, ModelSource source, ServedModelOptions options);
   void Keep(std::promise<Status> first_start);
   Status StartWorker();
+  // Waits for the end of the worker that runs. Nothing: the model is to stop.
+  std::optional<WorkerEnd> WatchWorker(std::string* how);
   // Sleeps until the worker has ended or the model is to stop; true: stop.
   bool WaitForEnd(ring::WorkerProcess& worker);
   // After an end: false if no further worker is to be started.
@@ -102,7 +105,6 @@ class ServedModel {
   std::condition_variable worker_changed_;
   std::shared_ptr<ring::WorkerProcess> worker_;  // shared with the runs in flight
   uint64_t generation_ = 0;                      // counts workers
-  uint64_t hung_generation_ = 0;                 // the worker whose run passed its deadline
   std::chrono::steady_clock::time_point worker_started_;
   RestartPolicy policy_;
   std::string condemned_why_;

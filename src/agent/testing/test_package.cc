@@ -21,7 +21,7 @@ Status WriteTestPackage(const package::testing::TestKey& key, const TestPackage&
   const json::Value report = json::Object{{"target", package.model.target},
                                           {"cpu_features", package.model.cpu_features},
                                           {"model_hash", std::string(64, 'a')},
-                                          {"arena_bytes", 4096},
+                                          {"arena_bytes", package.arena_bytes},
                                           {"inputs", tensor("x")},
                                           {"outputs", tensor("y")},
                                           {"nodes", json::Array{}}};

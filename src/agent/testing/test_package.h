@@ -15,6 +15,7 @@ struct TestPackage {
   runtime::testing::CModel model;
   std::string name = "doubler";
   std::string version = "1.0";
+  int64_t arena_bytes = 4096;  // the signed limit
 };
 Status WriteTestPackage(const package::testing::TestKey& key, const TestPackage& package,
                         const Path& file);

@@ -35,6 +35,9 @@ Result<json::Value> Compile(const CompileOptions& options) {
   ImportOptions import;
   import.input_shapes = options.input_shapes;
   KEDGE_TRY(ImportedModel model, ImportOnnxFile(options.model, std::move(import)));
+  for (const std::string& note : model.notes) {
+    if (options.on_note) options.on_note(note);
+  }
   PrintIfAsked(options, "import", model.graph);
 
   phases.Start("passes");

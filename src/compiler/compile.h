@@ -32,6 +32,7 @@ struct CompileOptions {
   ToolchainOptions toolchain;
   std::function<void(std::string_view text)> print;      // of --print-after
   std::function<void(std::string_view phase)> on_phase;  // called as each phase starts
+  std::function<void(std::string_view note)> on_note;    // what the import assumed
 };
 
 // Compiles. Gives the report, which stands in output/report.json too. Nothing is left behind on an

@@ -111,6 +111,10 @@ int Main(int argc, const char* const* argv) {
   line.options.print = [](std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
   };
+  line.options.on_note = [&](std::string_view note) {
+    std::fprintf(stderr, "%s%s: note: %.*s\n", progress ? "\r\033[K" : "", kProgram,
+                 static_cast<int>(note.size()), note.data());
+  };
   const auto report = Compile(line.options);
   if (progress) std::fputs("\r\033[K", stderr);
   if (!report && report.error().code == Code::kUnimplemented) {

@@ -53,6 +53,7 @@ using boost::system::error_code;
 using Parser = beast::http::request_parser<beast::http::buffer_body>;
 
 constexpr size_t kReadBytes = 64u << 10;
+constexpr size_t kKeptBufferBytes = 8u << 10;  // of a connection between its requests
 constexpr size_t kFilePieceBytes = 256u << 10;
 constexpr uint64_t kTimedBytes = 1u << 20;  // body_timeout is for each so many bytes
 // A client that was refused in the middle of its body gets this much more read, so that the answer
@@ -124,7 +125,6 @@ struct Connection {
       : stream(std::move(socket)), buffer(options.header_bytes_max + kReadBytes) {}
   beast::tcp_stream stream;
   beast::flat_buffer buffer;  // what has arrived and is not yet consumed
-  std::vector<char> piece = std::vector<char>(kReadBytes);
   std::string peer;
   bool idle = true;     // between requests
   bool closed = false;  // by Stop()
@@ -373,6 +373,9 @@ asio::awaitable<bool> BeastServer::ReadBody(Connection& connection, Parser& pars
     if (error) co_return false;
   }
   BodyReceiver sink(options_, request);
+  // Only as large as needed: a fleet holds thousands of connections open.
+  std::vector<char> piece(
+      std::min<uint64_t>(kReadBytes, parser.content_length().value_or(kReadBytes)));
   uint64_t timed_bytes = kTimedBytes;
   while (!parser.is_done()) {
     if (timed_bytes >= kTimedBytes) {
@@ -380,14 +383,14 @@ asio::awaitable<bool> BeastServer::ReadBody(Connection& connection, Parser& pars
       timed_bytes = 0;
     }
     auto& body = parser.get().body();
-    body.data = connection.piece.data();
-    body.size = connection.piece.size();
+    body.data = piece.data();
+    body.size = piece.size();
     co_await beast::http::async_read_some(connection.stream, connection.buffer, parser,
                                           Into(error));
-    const size_t n = connection.piece.size() - body.size;
+    const size_t n = piece.size() - body.size;
     timed_bytes += n;
     if (n > 0) {
-      refusal = sink.Append({reinterpret_cast<const uint8_t*>(connection.piece.data()), n});
+      refusal = sink.Append({reinterpret_cast<const uint8_t*>(piece.data()), n});
       if (refusal) co_return true;
     }
     if (error == beast::http::error::need_buffer) error = {};
@@ -398,6 +401,8 @@ asio::awaitable<bool> BeastServer::ReadBody(Connection& connection, Parser& pars
     if (error) co_return false;
   }
   sink.Finish();
+  if (connection.buffer.size() == 0 && connection.buffer.capacity() > kKeptBufferBytes)
+    connection.buffer.shrink_to_fit();
   co_return true;
 }
 
@@ -487,9 +492,9 @@ asio::awaitable<void> BeastServer::Refuse(Connection& connection, const Refusal&
   error_code error;
   connection.stream.socket().shutdown(tcp::socket::shutdown_send, error);
   connection.stream.expires_after(kDrainTimeout);
+  std::array<char, 4096> drain;
   for (size_t drained = 0; !error && drained < kDrainBytesMax;) {
-    drained += co_await connection.stream.async_read_some(
-        asio::buffer(connection.piece.data(), connection.piece.size()), Into(error));
+    drained += co_await connection.stream.async_read_some(asio::buffer(drain), Into(error));
   }
 }
 

@@ -245,6 +245,7 @@ Status FileBlobStore::CreateBucket(const std::string& bucket) {
 Status FileBlobStore::DeleteBucket(const std::string& bucket) {
   // With all stripes no object can appear meanwhile.
   std::vector<std::unique_lock<std::mutex>> all;
+  all.reserve(kStripes);
   for (std::mutex& stripe : stripes_) all.emplace_back(stripe);
   {
     const std::shared_lock lock(index_mutex_);
@@ -265,6 +266,7 @@ Status FileBlobStore::DeleteBucket(const std::string& bucket) {
 Result<std::vector<BucketInfo>> FileBlobStore::ListBuckets() {
   const std::shared_lock lock(index_mutex_);
   std::vector<BucketInfo> buckets;
+  buckets.reserve(buckets_.size());
   for (const auto& [name, bucket] : buckets_) buckets.push_back({name, bucket.created});
   return buckets;
 }

@@ -39,6 +39,7 @@ std::vector<Chosen> ChooseByChance(int64_t percentage, std::span<const std::stri
             [](const Ranked& a, const Ranked& b) { return a.rank < b.rank; });
   const size_t count = (devices.size() * static_cast<size_t>(percentage) + 99) / 100;
   std::vector<Chosen> chosen;
+  chosen.reserve(count);
   for (size_t i = 0; i < count; ++i) {
     chosen.push_back({*ranked[i].name, "rank " + std::to_string(i + 1) + " of " +
                                            std::to_string(devices.size()) + " in the plan's draw"});

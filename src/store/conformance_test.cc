@@ -112,6 +112,7 @@ TEST_P(StoreConformance, AnswersManyWritersOnce) {
   constexpr int kWrites = 50;
   AddFleet("lab");
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   std::atomic<int> succeeded = 0;
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
@@ -189,6 +190,7 @@ TEST_P(StoreConformance, PagesHoldEveryRowOnceInEveryOrder) {
       }
       EXPECT_FALSE(page.after);
       std::vector<std::string> want;
+      want.reserve(7);
       for (int i = 0; i < 7; ++i) want.push_back("fleet-" + std::to_string(ascending ? i : 6 - i));
       EXPECT_EQ(names, want);
     }

@@ -289,9 +289,9 @@ void AddDeploymentRoutes(Router& router, const Context& context) {
       {"StopEdgeDeploymentStage", StopEdgeDeploymentStage},
       {"ListStageDevices", ListStageDevices},
   };
-  for (const auto& [name, function] : kRoutes) {
-    router.Add(name, [&context, function = function](const Call& call) {
-      return function(context, call);
+  for (const auto& route : kRoutes) {
+    router.Add(route.first, [&context, handle = route.second](const Call& call) {
+      return handle(context, call);
     });
   }
 }

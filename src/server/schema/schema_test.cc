@@ -93,8 +93,8 @@ TEST(Pattern, MatchesTheWholeTextInLinearTime) {
 
 // Types and constraints, in this order.
 Status Check(std::string_view body) {
-  static const Catalogue catalogue = Load(kText);
-  const Operation& operation = *catalogue.FindByTarget("Test.Do");
+  static const Catalogue kCatalogue = Load(kText);
+  const Operation& operation = *kCatalogue.FindByTarget("Test.Do");
   const auto parsed = json::Parse(body);
   EXPECT_TRUE(parsed) << body;
   KEDGE_TRY(const json::Value typed, ReadTyped(operation.input, *parsed));

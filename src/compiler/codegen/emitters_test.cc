@@ -323,6 +323,37 @@ TEST(Emitters, Copies) {
   });
 }
 
+TEST(Emitters, TensorsMadeFromAShape) {
+  CheckGeneric({
+      {"%x: f32[3x5]", "%y = EyeLike(%x) {k = 1} : f32[?]"},
+      {"%x: f32[5x3]", "%y = EyeLike(%x) {k = -2} : f32[?]"},
+      {"%x: f32[2x3]", "%y = EyeLike(%x) {k = 9} : f32[?]"},
+  });
+}
+
+TEST(Emitters, AShapeAtRunTimeMustBeTheDeclaredOne) {
+  auto graph = ParseGraph(
+      "graph (%x: f32[3x1], %s: i64[3]) {\n %y = Expand(%x, %s) : f32[2x3x4]\n return %y\n}\n");
+  ASSERT_TRUE(graph.has_value());
+  const Tensor x = RandomTensor(DType::kF32, {3, 1}, 1);
+  struct Row {
+    std::vector<int64_t> asked;
+    bool accepted;
+  };
+  for (const Row& row : {Row{{2, 3, 4}, true},
+                         {{2, 1, 4}, true},
+                         {{2, 3, 5}, false},
+                         {{1, 3, 4}, false},
+                         {{2, 2, 4}, false}}) {
+    const Tensor inputs[] = {x, Tensor::Of<int64_t>(DType::kI64, {3}, row.asked)};
+    const auto got = RunCompiled(*graph, inputs);
+    EXPECT_EQ(got.has_value(), row.accepted) << row.asked[0] << row.asked[1] << row.asked[2];
+    if (got) continue;
+    EXPECT_EQ(got.error().message,
+              "a shape in an input tensor is not the one the model was compiled for");
+  }
+}
+
 TEST(Emitters, IndicesAndResize) {
   CheckGeneric({
       {"%x: f32[4x5]", "%i = const i64[2x2] {0, -1, 2, 1} %y = Gather(%x, %i) : f32[?]"},

@@ -128,6 +128,7 @@ class GroupLoop {
 
   Status AddNode(const Node& node) {
     std::vector<Argument> arguments;
+    arguments.reserve(node.inputs.size());
     for (size_t input = 0; input < node.inputs.size(); ++input) {
       arguments.push_back(ArgumentOf(node, input));
     }

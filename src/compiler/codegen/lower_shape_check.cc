@@ -7,10 +7,11 @@
 namespace kedge::compiler {
 
 void AddShapeCheck(const Node& node, PlanBuilder& builder) {
-  if (!HasInput(node, 1) || builder.graph().IsConstant(node.inputs[1])) return;
+  const size_t input = node.op == "ConstantOfShape" ? 0 : 1;
+  if (!HasInput(node, input) || builder.graph().IsConstant(node.inputs[input])) return;
   const Shape& from = builder.value(node.inputs[0]).shape;
   const Shape& to = builder.value(node.outputs[0]).shape;
-  const Value& asked = builder.value(node.inputs[1]);
+  const Value& asked = builder.value(node.inputs[input]);
   const int64_t count = asked.shape.elements();
   const auto rank = static_cast<int64_t>(to.rank());
 
@@ -22,17 +23,17 @@ void AddShapeCheck(const Node& node, PlanBuilder& builder) {
       Text("constexpr int64_t kFrom[] = ", from.rank() == 0 ? "{1}" : ListLiteral(from.dims), ";"));
   source.Line(
       Text("const auto* asked = reinterpret_cast<const ", ElementType(asked.dtype), "*>(p0);"));
-  const bool zero_is_zero = IntAttribute(node, "allowzero", 0) != 0;
-  source.Line(Text("return ", node.op == "Reshape" ? "CheckReshape" : "CheckExpand", "(asked, ",
-                   count, ", kFrom, ", static_cast<int64_t>(from.rank()), ", kTo, ", rank,
-                   node.op == "Reshape" ? (zero_is_zero ? ", true" : ", false") : "",
-                   ") ? 0 : 3;"));
+  const bool expands = node.op == "Expand";
+  const bool zero_is_zero = input == 0 || IntAttribute(node, "allowzero", 0) != 0;
+  source.Line(Text("return ", expands ? "CheckExpand" : "CheckReshape", "(asked, ", count,
+                   ", kFrom, ", static_cast<int64_t>(from.rank()), ", kTo, ", rank,
+                   expands ? "" : (zero_is_zero ? ", true" : ", false"), ") ? 0 : 3;"));
   source.Close();
 
   Step step;
   step.path = "generic-shape-check";
   step.source = std::move(source).Take();
-  step.reads = {builder.ReadPlain(node.inputs[1])};
+  step.reads = {builder.ReadPlain(node.inputs[input])};
   step.can_fail = true;
   builder.Add(std::move(step));
 }

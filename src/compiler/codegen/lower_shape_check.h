@@ -7,8 +7,9 @@
 
 namespace kedge::compiler {
 
-// For Reshape and Expand: adds a step that compares input 1 with the shape of the output, if that
-// input is only known at run time. It fails with KEDGE_RUN_INVALID_ARGUMENT.
+// For Reshape, Expand and ConstantOfShape: adds a step that compares the shape they are given with
+// the shape of the output, if that input is only known at run time. It fails with
+// KEDGE_RUN_INVALID_ARGUMENT.
 void AddShapeCheck(const Node& node, PlanBuilder& builder);
 
 }  // namespace kedge::compiler

@@ -38,6 +38,7 @@ Status LowerPad(const Node& node, PlanBuilder& builder);
 Status LowerResize(const Node& node, PlanBuilder& builder);
 Status LowerGather(const Node& node, PlanBuilder& builder);
 Status LowerScatter(const Node& node, PlanBuilder& builder);
+Status LowerGenerate(const Node& node, PlanBuilder& builder);
 Status LowerOneHot(const Node& node, PlanBuilder& builder);
 
 // The first output is the first input's bytes under another shape.

@@ -240,6 +240,7 @@ Result<Plan> BuildPlan(const Graph& graph, const Target& target, const PlanOptio
   const bool fast = !options.generic_only;
   LayoutTable layouts = fast ? AssignLayouts(graph, target) : LayoutTable(graph.values.size());
   std::vector<bool> taken;
+  taken.reserve(graph.nodes.size());
   for (const Node& node : graph.nodes) {
     taken.push_back(fast && TakesFast(graph, node, layouts));
   }

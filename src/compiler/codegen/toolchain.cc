@@ -191,7 +191,7 @@ Result<bool> Toolchain::CompileOne(const Unit& given) const {
   std::vector<std::string> arguments = {options_.compiler};
   arguments.insert(arguments.end(), unit.flags.begin(), unit.flags.end());
   arguments.insert(arguments.end(), {"-Iinclude", unit.name + ".cc", "-o", unit.name + ".o"});
-  KEDGE_TRY(const std::string output, Run(std::move(arguments), work_));
+  if (auto ran = Run(std::move(arguments), work_); !ran) return std::move(ran).error();
   cache.Store(key, object);
   return true;
 }
@@ -219,11 +219,12 @@ Status Toolchain::Link(const Path& output) {
                                         "-soname",
                                         "model.so"};
   std::vector<std::string> names;
+  names.reserve(objects_.size());
   for (const Path& object : objects_) names.push_back(object.filename().string());
   std::sort(names.begin(), names.end());  // so that equal plans give equal files
   arguments.insert(arguments.end(), names.begin(), names.end());
   arguments.insert(arguments.end(), {"-o", std::filesystem::absolute(output).string()});
-  KEDGE_TRY(const std::string text, Run(std::move(arguments), work_));
+  if (auto ran = Run(std::move(arguments), work_); !ran) return std::move(ran).error();
   ObjectCache(options_.cache_dir, options_.cache_bytes_max).Trim();
   return {};
 }

@@ -26,9 +26,12 @@ if(KEDGE_FUZZ)
 endif()
 target_compile_definitions(kedge_options INTERFACE KEDGE_VERSION="${PROJECT_VERSION}")
 
-# Folders on the path from a request to a model's result: no exceptions, no RTTI.
+# Folders on the path from a request to a model's result: no exceptions, no RTTI (but for the sanitizers, which look at it).
 add_library(kedge_no_exceptions INTERFACE)
-target_compile_options(kedge_no_exceptions INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti>)
+target_compile_options(kedge_no_exceptions INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>)
+if(NOT KEDGE_SANITIZE)
+  target_compile_options(kedge_no_exceptions INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+endif()
 
 # kedge_library(base SOURCES a.cc HEADERS a.h DEPS kedge::x PRIVATE_DEPS lib)
 # Makes the static library kedge_<name> with alias kedge::<name>.

@@ -73,7 +73,7 @@ class Fields {
   uint64_t Fixed(size_t bytes) {
     uint64_t value = 0;
     const Bytes taken = Take(bytes);
-    std::memcpy(&value, taken.data(), taken.size());
+    if (!taken.empty()) std::memcpy(&value, taken.data(), taken.size());
     return value;
   }
 

@@ -258,7 +258,7 @@ GuestRing::Request GuestRing::Next() {
 void GuestRing::Complete(const Request& request, Code code, std::string_view message) {
   SlotHeader& header = Slot(request.slot);
   const size_t length = std::min(message.size(), kMessageBytes - 1);
-  std::memcpy(header.message, message.data(), length);
+  std::copy_n(message.data(), length, header.message);
   header.message[length] = '\0';
   header.code = static_cast<uint32_t>(code);
   header.done_sequence = request.sequence;

@@ -22,7 +22,7 @@ class Tensor {
   static Tensor Of(DType dtype, Shape shape, const std::vector<T>& values) {
     Tensor tensor(dtype, std::move(shape));
     KEDGE_CHECK(values.size() * sizeof(T) == tensor.bytes_.size());
-    std::memcpy(tensor.bytes_.data(), values.data(), tensor.bytes_.size());
+    if (!values.empty()) std::memcpy(tensor.bytes_.data(), values.data(), tensor.bytes_.size());
     return tensor;
   }
 

@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -171,6 +172,59 @@ class Fleets(ServerCase):
         self.assertEqual(self.restart(signal.SIGTERM), 0)
         self.assertEqual(keys_of(self.server.printed), {})
         self.sm.list_device_fleets()
+
+    def test_a_first_start_that_is_killed_is_finished_by_the_next(self):
+        command = [os.path.join(BIN, "kedge-server"), "--data", None, "--listen", "127.0.0.1:0"]
+        chance = random.Random(1)
+        for attempt in range(12):
+            data = self.data + f"-{attempt}"
+            for _ in range(2):
+                command[2] = data
+                killed = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                try:
+                    killed.wait(chance.uniform(0.0, 0.1))
+                except subprocess.TimeoutExpired:
+                    killed.kill()
+                killed.communicate()
+            server = Server(data)
+            try:
+                with open(os.path.join(data, "administrator.env")) as kept:
+                    keys = keys_of(kept.read())
+                server.client("sagemaker", keys).create_device_fleet(DeviceFleetName="lab", OutputConfig=OUTPUT)
+            finally:
+                server.process.kill()
+                server.process.wait()
+
+    def enroll(self, folder, *more, environment=None):
+        return subprocess.run([os.path.join(BIN, "kedge"), "device", "enroll", "--endpoint-url", self.server.url + "/", "--fleet", "lab",
+                               "--device", "d1", "-o", folder, *more],
+                              env={**os.environ, **(self.keys if environment is None else environment)}, capture_output=True, text=True)
+
+    def test_a_device_is_enrolled_by_the_command_line(self):
+        folder = self.data + "-device"
+        self.assertIn("ValidationException: No devicefleet with name: lab", self.enroll(folder).stderr)
+        self.sm.create_device_fleet(DeviceFleetName="lab", OutputConfig=OUTPUT)
+        refused = self.enroll(folder)
+        self.assertEqual((refused.returncode, os.path.exists(folder)), (1, False))
+        self.assertIn("No device with name: d1", refused.stderr)
+        self.assertIn("AWS_ACCESS_KEY_ID", self.enroll(folder, environment={"AWS_ACCESS_KEY_ID": ""}).stderr)
+        self.assertEqual(self.enroll(folder, "--register").returncode, 0)
+        with open(os.path.join(folder, "credentials.json")) as file:
+            first = json.load(file)
+        for name, mode in (("credentials.json", 0o600), ("root-certs/root-1.pem", 0o444), (".", 0o700)):
+            self.assertEqual(os.stat(os.path.join(folder, name)).st_mode & 0o777, mode, name)
+        for parent, _, names in os.walk(folder):  # nothing of the operator's stays on the device
+            for name in names:
+                with open(os.path.join(parent, name)) as file:
+                    self.assertNotIn(self.keys["AWS_ACCESS_KEY_ID"], file.read())
+        as_device = {"AWS_ACCESS_KEY_ID": first["access_key_id"], "AWS_SECRET_ACCESS_KEY": first["secret_access_key"]}
+        edge = self.server.client("sagemaker-edge", as_device)
+        self.assertEqual(edge.get_deployments(DeviceFleetName="lab", DeviceName="d1")["Deployments"], [])
+        self.refused("AccessDeniedException", "not authorized to act for another device", edge.get_deployments,
+                     DeviceFleetName="lab", DeviceName="d2")
+        self.refused("AccessDeniedException", "ListDevices", self.server.client("sagemaker", as_device).list_devices)
+        self.assertEqual(self.enroll(folder).returncode, 0)  # again: the former key is revoked
+        self.refused("UnrecognizedClientException", "", edge.get_deployments, DeviceFleetName="lab", DeviceName="d1")
 
     def test_a_second_server_on_the_folder_is_refused(self):
         second = subprocess.run([os.path.join(BIN, "kedge-server"), "--data", self.data, "--listen", "127.0.0.1:0"],

@@ -6,8 +6,11 @@
 #include <fcntl.h>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
@@ -400,6 +403,41 @@ TEST(Worker, EndsWithTheProcessThatStartedIt) {
   EXPECT_EQ(::poll(&wait, 1, 5000), 1);
   ::close(pipe[0]);
   ::close(pipe[1]);
+}
+
+// Denies this process and its children the system call that sets filters.
+bool DenySeccomp() {
+  sock_filter program[] = {
+      {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_seccomp},
+      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EPERM},
+      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+  };
+  const sock_fprog filter{.len = std::size(program), .filter = program};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+// In a process of its own, because the denial stays.
+TEST(Worker, AFilterThatCannotBeSetIsAnErrorUnlessTheSandboxIsNotRequired) {
+  SKIP_WITHOUT_SANDBOX();
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (!DenySeccomp()) ::_exit(10);
+    const auto refused = StartModel({});
+    if (refused || refused.error().code != Code::kFailedPrecondition) ::_exit(11);
+    if (refused.error().message.find("sandbox cannot be set up: the filter") == std::string::npos)
+      ::_exit(12);
+    const auto worker = StartModel({}, {.sandbox_required = false});
+    if (!worker) ::_exit(13);
+    if ((*worker)->sandbox().seccomp || (*worker)->sandbox().Text() == "full") ::_exit(14);
+    ::_exit(RunOnce(**worker) ? 0 : 15);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 // Private memory: what a further worker costs. Text and libraries are shared with the others.

@@ -70,6 +70,12 @@ void CheckGeneric(const std::vector<Case>& cases) {
   CheckAll(cases, {.plan = {.generic_only = true}});
 }
 
+// Families that have fast kernels too: by those where they cover a case, and without.
+void CheckBoth(const std::vector<Case>& cases) {
+  CheckGeneric(cases);
+  CheckAll(cases, {});
+}
+
 TEST(Emitters, EltwiseUnary) {
   std::vector<std::string> bodies;
   for (const char* op : {"Abs",
@@ -120,7 +126,7 @@ TEST(Emitters, EltwiseUnary) {
 }
 
 TEST(Emitters, EltwiseBroadcast) {
-  CheckGeneric({
+  CheckBoth({
       {"%a: f32[2x3x5], %b: f32[2x3x5]", "%y = Add(%a, %b) : f32[?]"},
       {"%a: f32[2x3x5], %b: f32[5]", "%y = Sub(%a, %b) : f32[?]"},
       {"%a: f32[2x3x5], %b: f32[3x1]", "%y = Mul(%a, %b) : f32[?]"},
@@ -212,7 +218,7 @@ TEST(Emitters, Rows) {
 }
 
 TEST(Emitters, Pool) {
-  CheckGeneric({
+  CheckBoth({
       {"%x: f32[2x3x9x11]", "%y = MaxPool(%x) {kernel_shape = [3, 3], strides = [2, 2]} : f32[?]"},
       {"%x: f32[1x3x9x11]",
        "%y = MaxPool(%x) {kernel_shape = [3, 2], pads = [1, 1, 1, 0], strides = [1, 2]} : f32[?]"},
@@ -231,7 +237,7 @@ TEST(Emitters, Pool) {
 }
 
 TEST(Emitters, ConvIsRightForEveryGeometry) {
-  CheckGeneric({
+  CheckBoth({
       {"%x: f32[1x3x8x9], %w: f32[5x3x3x3]", "%y = Conv(%x, %w) {pads = [1, 1, 1, 1]} : f32[?]"},
       {"%x: f32[2x3x8x9], %w: f32[7x3x1x1], %b: f32[7]", "%y = Conv(%x, %w, %b) : f32[?]"},
       {"%x: f32[1x3x15x14], %w: f32[4x3x3x3]",
@@ -266,7 +272,7 @@ TEST(Emitters, ConvIsRightForEveryGeometry) {
 }
 
 TEST(Emitters, MatrixProducts) {
-  CheckGeneric({
+  CheckBoth({
       {"%a: f32[5x7], %b: f32[7x9]", "%y = MatMul(%a, %b) : f32[?]"},
       {"%a: f32[13x70], %b: f32[70x150]", "%y = MatMul(%a, %b) : f32[?]"},
       {"%a: f32[1x1000], %b: f32[1000x77]", "%y = MatMul(%a, %b) : f32[?]"},
@@ -290,7 +296,7 @@ TEST(Emitters, MatrixProducts) {
 }
 
 TEST(Emitters, Copies) {
-  CheckGeneric({
+  CheckBoth({
       {"%x: f32[2x3x5]", "%y = Transpose(%x) : f32[?]"},
       {"%x: f32[2x30x50x3]", "%y = Transpose(%x) {perm = [0, 3, 1, 2]} : f32[?]"},
       {"%x: u8[2x3x5]", "%y = Transpose(%x) {perm = [1, 0, 2]} : u8[?]"},

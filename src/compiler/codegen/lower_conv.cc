@@ -230,7 +230,8 @@ Status Lower(const Node& node, PlanBuilder& builder, bool transposed) {
 
   Step step;
   step.path = transposed ? "generic-conv-transpose" : "generic-conv";
-  step.reads = {Planes(g, node, builder, static_cast<uint64_t>(vectors * target.vector_bytes)),
+  step.reads = {Planes(g, node, builder,
+                       static_cast<uint64_t>(vectors) * static_cast<uint64_t>(target.vector_bytes)),
                 builder.ReadPlain(node.inputs[1])};
   if (bias) step.reads.push_back(builder.ReadPlain(node.inputs[2]));
   if (residual) step.reads.push_back(builder.ReadPlain(node.inputs.back()));

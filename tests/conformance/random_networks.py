@@ -127,6 +127,16 @@ class RandomNetwork:
                                                 self.rng.normal(0, 0.1, c), self.rng.uniform(0.5, 1.5, c))]
         self.node("BatchNormalization", [x] + constants, shape)
 
+    def scale_and_shift(self):
+        x, shape = self.image()
+        dims = self.pick([shape[1], 1, 1], [1, shape[1], 1, 1], [1])
+        if self.rng.random() < 0.7:
+            x = self.node("Mul", [x, self.constant(self.rng.uniform(0.5, 1.5, dims))], shape)
+        if self.rng.random() < 0.7:
+            x = self.node("Add", [self.constant(self.rng.normal(0, 0.1, dims)), x], shape)
+        if self.rng.random() < 0.7:
+            self.activation(x, shape)
+
     def shuffle(self):
         x, shape = self.image()
         groups = self.pick(*[g for g in (2, 3, 4, 1) if shape[1] % g == 0])
@@ -157,7 +167,7 @@ class RandomNetwork:
             self.node("Mul", [x, self.constant(self.rng.uniform(0.5, 1.5, [1, 1, 1, shape[3]]))], shape)
 
     def model(self):
-        steps = [self.conv] * 6 + [self.pool, self.add, self.add, self.concat, self.concat, self.normalisation,
+        steps = [self.conv] * 6 + [self.pool, self.add, self.add, self.concat, self.concat, self.normalisation, self.scale_and_shift,
                                    self.activation, self.shuffle, self.generic]
         for _ in range(int(self.rng.integers(8, 18))):
             self.pick(*steps)()

@@ -221,6 +221,39 @@ std::optional<Epilogue> ReadActivationNode(const Graph& graph, const Node& node)
   return std::nullopt;
 }
 
+namespace {
+
+// One float a channel of an image [n, channels, h, w], or one for all, under NumPy's broadcasting.
+bool IsChannelConstant(const Graph& graph, ValueId id, int64_t channels) {
+  if (!graph.IsConstant(id) || graph.at(id).dtype != DType::kF32) return false;
+  const Shape& shape = graph.at(id).shape;
+  if (shape.rank() > 4) return false;
+  if (shape.elements() == 1) return true;
+  return shape.rank() >= 3 && shape[shape.rank() - 3] == channels && shape.elements() == channels;
+}
+
+bool IsChannelAffine(const Graph& graph, const Node& node) {
+  if ((node.op != "Mul" && node.op != "Add") || node.inputs.size() != 2) return false;
+  const Shape& out = graph.at(node.outputs[0]).shape;
+  for (size_t i : {size_t{0}, size_t{1}}) {
+    if (IsChannelConstant(graph, node.inputs[i], out[1]) && !graph.IsConstant(node.inputs[1 - i]) &&
+        graph.at(node.inputs[1 - i]).shape == out) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+ValueId AffineInput(const Graph& graph, const Node& node) {
+  return node.inputs[graph.IsConstant(node.inputs[0]) ? 1 : 0];
+}
+
+ValueId AffineConstant(const Graph& graph, const Node& node) {
+  return node.inputs[graph.IsConstant(node.inputs[0]) ? 0 : 1];
+}
+
 BlockedForm ReadBlockedForm(const Graph& graph, const Node& node) {
   if (node.outputs.size() != 1) return BlockedForm::kNone;
   const Value& out = graph.at(node.outputs[0]);
@@ -229,6 +262,7 @@ BlockedForm ReadBlockedForm(const Graph& graph, const Node& node) {
     const int64_t axis = IntAttribute(node, "axis", 0);
     return axis == 1 || axis == -3 ? BlockedForm::kConcat : BlockedForm::kNone;
   }
+  if (IsChannelAffine(graph, node)) return BlockedForm::kAffine;
   if (node.op == "Add" || node.op == "Sum") {
     const bool pair = node.inputs.size() == 2 && graph.at(node.inputs[0]).shape == out.shape &&
                       graph.at(node.inputs[1]).shape == out.shape &&
@@ -307,27 +341,39 @@ bool Follows(const Graph& graph, const Node& leader, const Node& follower) {
     return conv.has_value() && !conv->IsDepthwise();
   }
   const BlockedForm form = ReadBlockedForm(graph, leader);
+  if (form == BlockedForm::kAffine && leader.op == "Mul" && follower.op == "Add") {
+    return ReadBlockedForm(graph, follower) == BlockedForm::kAffine;
+  }
   return (form == BlockedForm::kSum || form == BlockedForm::kAffine) &&
          ReadActivationNode(graph, follower).has_value();
 }
 
 }  // namespace
 
-const Node* FollowerOf(const Graph& graph, const Node& node) {
-  if (node.op != "Conv" && node.op != "BatchNormalization" && node.op != "Add" &&
-      node.op != "Sum") {
-    return nullptr;
+std::vector<const Node*> FollowersOf(const Graph& graph, const Node& node) {
+  std::vector<const Node*> chain;
+  const Node* last = &node;
+  while (last->op == "Conv" || ReadBlockedForm(graph, *last) == BlockedForm::kSum ||
+         ReadBlockedForm(graph, *last) == BlockedForm::kAffine) {
+    const Node* next = OnlyConsumer(graph, last->outputs[0]);
+    if (next == nullptr || !Follows(graph, *last, *next)) break;
+    chain.push_back(next);
+    last = next;
   }
-  const Node* follower = OnlyConsumer(graph, node.outputs[0]);
-  return follower != nullptr && Follows(graph, node, *follower) ? follower : nullptr;
+  return chain;
 }
 
 const Node* LeaderOf(const Graph& graph, const Node& node) {
-  if (node.inputs.empty() || node.inputs[0] == kNoValue) return nullptr;
-  const int producer = graph.Producer(node.inputs[0]);
-  if (producer < 0) return nullptr;
-  const Node& leader = graph.nodes[static_cast<size_t>(producer)];
-  return FollowerOf(graph, leader) == &node ? &leader : nullptr;
+  for (ValueId id : node.inputs) {
+    const int producer = id == kNoValue ? -1 : graph.Producer(id);
+    if (producer < 0) continue;
+    const Node& before = graph.nodes[static_cast<size_t>(producer)];
+    const auto chain = FollowersOf(graph, before);
+    if (chain.empty() || chain.front() != &node) continue;
+    const Node* first = LeaderOf(graph, before);
+    return first != nullptr ? first : &before;
+  }
+  return nullptr;
 }
 
 }  // namespace kedge::compiler

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "compiler/graph/graph.h"
 #include "compiler/ops/epilogue.h"
@@ -70,22 +71,27 @@ struct SoftmaxForm {
 };
 std::optional<SoftmaxForm> ReadSoftmaxForm(const Graph& graph, const Node& node);
 
-// Work element by element that has a blocked kernel: Add and Sum of two equal shapes,
-// BatchNormalization with constants, activations alone, Concat of channels.
+// Work element by element that has a blocked kernel: Add and Sum of two equal shapes; scale and
+// shift a channel by constants (BatchNormalization, Mul, Add); activations alone; Concat of
+// channels.
 enum class BlockedForm : uint8_t { kNone, kSum, kAffine, kActivation, kConcat };
 BlockedForm ReadBlockedForm(const Graph& graph, const Node& node);
+// Of a kAffine Mul or Add: the input that is not the constant, and the constant.
+ValueId AffineInput(const Graph& graph, const Node& node);
+ValueId AffineConstant(const Graph& graph, const Node& node);
 // The activation of a node of one input, or nullopt.
 std::optional<Epilogue> ReadActivationNode(const Graph& graph, const Node& node);
 
 // The kernels' type for an activation: "activation::Relu", "activation::Clip<0x0p+0f, 0x1.8p+2f>".
 std::string EpilogueText(const Epilogue& epilogue);
 
-// The node that is computed together with the one that makes `value`, because it is its only use:
-//   Transpose to channels last after a convolution, which then writes channels last;
-//   an activation after BatchNormalization or a sum of two.
-// Null if there is none.
-const Node* FollowerOf(const Graph& graph, const Node& node);
-// The node whose follower this one is, or null.
+// The nodes that are computed together with `node`, in order, because each is the only use of the
+// one before:
+//   Transpose to channels last after a dense convolution, which then writes channels last;
+//   an activation after a sum of two or a scale and shift;
+//   Add of constants after Mul by constants, a channel each.
+std::vector<const Node*> FollowersOf(const Graph& graph, const Node& node);
+// The first node of the chain this one follows in, or null.
 const Node* LeaderOf(const Graph& graph, const Node& node);
 
 }  // namespace kedge::compiler

@@ -63,6 +63,7 @@ class Assignment {
       case BlockedForm::kSum:
         return IsBlocked(node.inputs[0]) && IsBlocked(node.inputs[1]);
       case BlockedForm::kAffine:
+        return IsBlocked(AffineInput(graph_, node));
       case BlockedForm::kActivation:
         return IsBlocked(node.inputs[0]);
       case BlockedForm::kConcat:

@@ -60,6 +60,15 @@ TEST(Layouts, AreChosenByWhoMakesAndWhoReads) {
           %c = Conv(%b, %w1) : f32[1x8x6x6]
           return %c)",
        {{"a", "4 0 0 0 0"}, {"b", "4 0 0 0 0"}}},
+      {"scale, shift and activation between convolutions keep the block",
+       R"(%s = const f32[8x1x1] {1, 1, 1, 1, 1, 1, 1, 1}
+          %a = Conv(%x, %w1) : f32[1x8x6x6]
+          %b = Mul(%a, %s) : f32[1x8x6x6]
+          %c = Add(%s, %b) : f32[1x8x6x6]
+          %d = Relu(%c) : f32[1x8x6x6]
+          %e = Conv(%d, %w3) {pads = [1, 1, 1, 1]} : f32[1x8x6x6]
+          return %e)",
+       {{"a", "4 0 0 0 0"}, {"d", "4 1 1 1 1"}, {"e", "plain"}}},
       {"a sum with an output of the graph is plain on both sides",
        R"(%a = Conv(%x, %w1) : f32[1x8x6x6]
           %b = Conv(%x, %w1) : f32[1x8x6x6]

@@ -89,8 +89,8 @@ std::string WindowText(const WindowForm& w) {
 }
 
 ValueId ResultOf(const Node& node, const PlanBuilder& builder) {
-  const Node* follower = FollowerOf(builder.graph(), node);
-  return (follower != nullptr ? *follower : node).outputs[0];
+  const auto followers = FollowersOf(builder.graph(), node);
+  return (followers.empty() ? node : *followers.back()).outputs[0];
 }
 
 void AddFast(const Node& node, Step step, PlanBuilder& builder) {
@@ -99,7 +99,7 @@ void AddFast(const Node& node, Step step, PlanBuilder& builder) {
     return static_cast<int32_t>(&one - graph.nodes.data());
   };
   step.nodes = {index(node)};
-  if (const Node* follower = FollowerOf(graph, node)) step.nodes.push_back(index(*follower));
+  for (const Node* follower : FollowersOf(graph, node)) step.nodes.push_back(index(*follower));
   builder.Add(std::move(step));
 }
 
@@ -110,8 +110,9 @@ bool TakesFast(const Graph& graph, const Node& node, const LayoutTable& layouts)
   const Node* leader = LeaderOf(graph, node);
   if (leader != nullptr && TakesFast(graph, *leader, layouts)) return true;
   if (ReadBlockedForm(graph, node) == BlockedForm::kNone) return false;
-  const Node* follower = FollowerOf(graph, node);
-  return !layouts[static_cast<size_t>((follower != nullptr ? *follower : node).outputs[0])].plain();
+  const auto followers = FollowersOf(graph, node);
+  const ValueId result = (followers.empty() ? node : *followers.back()).outputs[0];
+  return !layouts[static_cast<size_t>(result)].plain();
 }
 
 Result<bool> LowerFast(const Node& node, PlanBuilder& builder) {

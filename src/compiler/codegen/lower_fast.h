@@ -68,9 +68,9 @@ BufferRef PackedPositions(ValueId id, int64_t channels, int64_t positions, PlanB
 
 // "Window{3, 3, 1, 1, 1, 1, 1, 1}".
 std::string WindowText(const WindowForm& window);
-// The value that a node's kernel writes: its follower's result if it has one.
+// The value that a node's kernel writes: its last follower's result if it has any.
 ValueId ResultOf(const Node& node, const PlanBuilder& builder);
-// Appends a step that also computes the node's follower.
+// Appends a step that also computes the node's followers.
 void AddFast(const Node& node, Step step, PlanBuilder& builder);
 
 }  // namespace kedge::compiler

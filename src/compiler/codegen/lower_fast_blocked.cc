@@ -47,36 +47,74 @@ void AddBlockedStep(const Node& node, const BlockedCall& call, PlanBuilder& buil
   AddFast(node, std::move(step), builder);
 }
 
-Epilogue FollowerActivation(const Node& node, const PlanBuilder& builder) {
-  const Node* follower = FollowerOf(builder.graph(), node);
-  if (follower == nullptr) return {};
-  return ReadActivationNode(builder.graph(), *follower).value_or(Epilogue{});
+Epilogue ChainActivation(const Node& node, const PlanBuilder& builder) {
+  const auto followers = FollowersOf(builder.graph(), node);
+  if (followers.empty()) return {};
+  return ReadActivationNode(builder.graph(), *followers.back()).value_or(Epilogue{});
 }
 
-// Batch normalisation as scale and shift a channel, in double.
-BufferRef AffineConstants(const Node& node, bool shift, PlanBuilder& builder) {
-  const auto tensor = [&](size_t i) { return builder.value(node.inputs[i]).constant; };
-  const auto scale = tensor(1), bias = tensor(2), mean = tensor(3), variance = tensor(4);
-  const double epsilon = FloatAttribute(node, "epsilon", 1e-5f);
+// Scale and shift of each channel, computed in double.
+struct Affine {
+  using Constant = std::shared_ptr<const Tensor>;
+  Constant scale, shift;    // may be null: 1 and 0
+  Constant mean, variance;  // of a batch normalisation, or null
+  double epsilon = 0;
+  std::string key;  // names the constants
+
+  static double At(const Constant& tensor, int64_t channel, double other) {
+    if (tensor == nullptr) return other;
+    const auto values = tensor->As<float>();
+    return static_cast<double>(values[values.size() == 1 ? 0 : static_cast<size_t>(channel)]);
+  }
+  double Scale(int64_t c) const {
+    const double s = At(scale, c, 1);
+    return variance == nullptr ? s : s / std::sqrt(At(variance, c, 1) + epsilon);
+  }
+  double Shift(int64_t c) const {
+    const double t = At(shift, c, 0);
+    return mean == nullptr ? t : t - Scale(c) * At(mean, c, 0);
+  }
+};
+
+// Of BatchNormalization; of Mul, Add, or Mul followed by Add.
+Affine ReadAffine(const Node& node, const PlanBuilder& builder) {
+  const Graph& graph = builder.graph();
+  const auto constant = [&](ValueId id) { return graph.at(id).constant; };
+  Affine affine;
+  if (node.op == "BatchNormalization") {
+    affine = {.scale = constant(node.inputs[1]),
+              .shift = constant(node.inputs[2]),
+              .mean = constant(node.inputs[3]),
+              .variance = constant(node.inputs[4]),
+              .epsilon = static_cast<double>(FloatAttribute(node, "epsilon", 1e-5f))};
+    for (size_t i = 1; i < 5; ++i) affine.key += Text(" ", node.inputs[i]);
+    affine.key += Text(" ", DoubleLiteral(affine.epsilon));
+    return affine;
+  }
+  std::vector<const Node*> parts = FollowersOf(graph, node);
+  parts.insert(parts.begin(), &node);
+  for (const Node* part : parts) {
+    if (ReadBlockedForm(graph, *part) != BlockedForm::kAffine) continue;
+    const ValueId id = AffineConstant(graph, *part);
+    (part->op == "Mul" ? affine.scale : affine.shift) = constant(id);
+    affine.key += Text(" ", part->op, " ", id);
+  }
+  return affine;
+}
+
+BufferRef AffineConstants(const Affine& affine, bool shift, int64_t channels,
+                          PlanBuilder& builder) {
   const int64_t vector = builder.target().VectorFloats();
-  const int64_t channels = scale->elements();
   const int64_t padded = (channels + vector - 1) / vector * vector;
-  const std::string key =
-      Text(shift ? "shift " : "scale ", node.inputs[1], " ", node.inputs[2], " ", node.inputs[3],
-           " ", node.inputs[4], " ", DoubleLiteral(epsilon));
-  return builder.Weights(
-      key, static_cast<uint64_t>(padded) * sizeof(float), [=](std::span<uint8_t> to) {
-        auto* floats = reinterpret_cast<float*>(to.data());
-        std::fill(floats, floats + padded, 0.0f);
-        for (int64_t c = 0; c < channels; ++c) {
-          const auto i = static_cast<size_t>(c);
-          const double s = static_cast<double>(scale->As<float>()[i]) /
-                           std::sqrt(static_cast<double>(variance->As<float>()[i]) + epsilon);
-          const double t = static_cast<double>(bias->As<float>()[i]) -
-                           s * static_cast<double>(mean->As<float>()[i]);
-          floats[c] = static_cast<float>(shift ? t : s);
-        }
-      });
+  return builder.Weights(Text(shift ? "shift" : "scale", affine.key, " of ", channels),
+                         static_cast<uint64_t>(padded) * sizeof(float), [=](std::span<uint8_t> to) {
+                           auto* floats = reinterpret_cast<float*>(to.data());
+                           std::fill(floats, floats + padded, 0.0f);
+                           for (int64_t c = 0; c < channels; ++c) {
+                             floats[c] =
+                                 static_cast<float>(shift ? affine.Shift(c) : affine.Scale(c));
+                           }
+                         });
 }
 
 // Parts that do not lie inside the whole already are copied into their slice.
@@ -102,17 +140,22 @@ void LowerConcat(const Node& node, PlanBuilder& builder) {
 void LowerBlockedForm(const Node& node, BlockedForm form, PlanBuilder& builder) {
   if (form == BlockedForm::kConcat) return LowerConcat(node, builder);
   BlockedCall call{.kernel = "BlockedMap", .out = WriteFast(ResultOf(node, builder), builder)};
-  call.inputs.push_back(ReadFast(node.inputs[0], builder));
-  call.epilogue = FollowerActivation(node, builder);
+  call.epilogue = ChainActivation(node, builder);
+  ValueId first = node.inputs[0];
   if (form == BlockedForm::kSum) {
     call.kernel = "BlockedSum";
-    call.inputs.push_back(ReadFast(node.inputs[1], builder));
   } else if (form == BlockedForm::kAffine) {
     call.kernel = "BlockedAffine";
-    call.constants = {AffineConstants(node, false, builder), AffineConstants(node, true, builder)};
+    if (node.op != "BatchNormalization") first = AffineInput(builder.graph(), node);
+    const Affine affine = ReadAffine(node, builder);
+    const int64_t channels = call.out.view.channels;
+    call.constants = {AffineConstants(affine, false, channels, builder),
+                      AffineConstants(affine, true, channels, builder)};
   } else {
     call.epilogue = ReadActivationNode(builder.graph(), node).value_or(Epilogue{});
   }
+  call.inputs.push_back(ReadFast(first, builder));
+  if (form == BlockedForm::kSum) call.inputs.push_back(ReadFast(node.inputs[1], builder));
   AddBlockedStep(node, call, builder);
 }
 

@@ -135,7 +135,7 @@ void AddConvStep(const Node& node, ConvCall call, PlanBuilder& builder) {
 }  // namespace
 
 void LowerConvForm(const Node& node, const ConvForm& form, PlanBuilder& builder) {
-  const Node* follower = FollowerOf(builder.graph(), node);
+  const auto followers = FollowersOf(builder.graph(), node);
   ConvCall call{
       .window = form.window, .epilogue = form.epilogue, .weight = form.weight, .bias = form.bias};
   // Groups that begin inside a block are read and written planar.
@@ -146,8 +146,9 @@ void LowerConvForm(const Node& node, const ConvForm& form, PlanBuilder& builder)
     call.addend =
         blocked ? ReadFast(form.residual, builder) : ReadPlanar(form.residual, {}, builder);
   }
-  if (follower != nullptr) {  // to channels last
-    call.out = {.place = builder.Write(follower->outputs[0]), .view = ChannelsLastView(form.out)};
+  if (!followers.empty()) {  // to channels last
+    call.out = {.place = builder.Write(followers.back()->outputs[0]),
+                .view = ChannelsLastView(form.out)};
   } else {
     call.out = WriteFast(node.outputs[0], builder);
   }

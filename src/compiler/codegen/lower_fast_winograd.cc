@@ -41,7 +41,7 @@ TileProblem ConvTileProblem(const ConvForm& form, const Target& target) {
 
 WinogradChoice WinogradOf(const Graph& graph, const Node& node, const ConvForm& form,
                           const LayoutTable& layouts, const Target& target) {
-  if (!HasWinogradShape(form) || FollowerOf(graph, node) != nullptr) return {};
+  if (!HasWinogradShape(form) || !FollowersOf(graph, node).empty()) return {};
   if (form.residual != kNoValue && layouts[static_cast<size_t>(form.residual)].plain()) return {};
   const TileChoice direct = ChooseConvTile(ConvTileProblem(form, target), target);
   return ChooseWinograd({.in_channels = form.in[1],

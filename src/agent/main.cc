@@ -60,11 +60,18 @@ CaptureOptions MakeCaptureOptions(const Config& config) {
           .embed_bytes_max = static_cast<uint64_t>(config.capture_embed_bytes_max)};
 }
 
+// The server's URL without slashes at its end: paths begin with one.
+std::string EndpointOf(const Config& config, const protocol::DeviceCredentials& credentials) {
+  std::string endpoint = config.endpoint.empty() ? credentials.endpoint : config.endpoint;
+  while (endpoint.ends_with('/')) endpoint.pop_back();
+  return endpoint;
+}
+
 // What the device needs to speak with its server. Two transports, so that a long download does not
 // hold up the heartbeats.
 struct Link {
   Link(const Config& config, const protocol::DeviceCredentials& credentials, const Clock& clock)
-      : options{.endpoint = config.endpoint.empty() ? credentials.endpoint : config.endpoint,
+      : options{.endpoint = EndpointOf(config, credentials),
                 .region = config.region,
                 .device = {config.device_name, config.fleet_name},
                 .credentials = {credentials.access_key_id, credentials.secret_access_key, ""},
@@ -88,7 +95,7 @@ Result<std::unique_ptr<Link>> MakeLink(FileSystem& disk, const Config& config, c
             disk.Read(config.credentials_path, protocol::kCredentialsBytesMax));
   auto credentials = protocol::ParseDeviceCredentials(AsText(text));
   if (!credentials) return Wrap(credentials.error(), config.credentials_path);
-  if (config.endpoint.empty() && credentials->endpoint.empty())
+  if (EndpointOf(config, *credentials).empty())
     return InvalidArgument(
         "neither 'sagemaker_edge_core_endpoint_override' nor the credentials name a server");
   return std::make_unique<Link>(config, *credentials, clock);

@@ -96,6 +96,7 @@ TEST_F(RegistryTest, RefusalsHaveTheirCodes) {
 }
 
 TEST_F(RegistryTest, AModelThatNeedsTooMuchMemoryIsResourceExhausted) {
+  if (!ring::kSandboxPossible) GTEST_SKIP() << "skipped: no memory limit under a sanitizer";
   const auto model = registry_.Load("m", Pack({.model = {.arena_bytes = "1ull << 33"},
                                                .name = "greedy",
                                                .arena_bytes = int64_t{1} << 33}));
@@ -162,6 +163,25 @@ TEST_F(RegistryTest, AModelThatHangsIsCondemnedToo) {
   for (int i = 0; i < kStrikesMax; ++i)
     EXPECT_EQ(RunOnce(**model).error().code, Code::kDeadlineExceeded);
   EXPECT_TRUE(testing::Eventually([&] { return (*model)->condemned(); }));
+}
+
+TEST_F(RegistryTest, MoreCallsThanTheLimitAreRefusedAndOtherModelsRunOn) {
+  RegistryOptions options = testing::TestRegistryOptions(key_.roots, clock_);
+  options.worker.run_timeout = std::chrono::milliseconds(500);
+  Registry registry(options);
+  auto model = registry.Load(
+      "m", Pack({.model = {.run_body = "for (volatile int i = 0;; ++i) {}"}, .name = "hanger"}));
+  auto other = registry.Load("other", Pack());
+  ASSERT_TRUE(model && other);
+  std::atomic<int> refused{0};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < kRunsInFlightMax + 8; ++i)
+    clients.emplace_back([&] {
+      if (RunOnce(**model).error().code == Code::kResourceExhausted) ++refused;
+    });
+  EXPECT_TRUE(testing::Eventually([&] { return refused.load() > 0; }));
+  EXPECT_EQ(*RunOnce(**other), kDoubled);
+  for (std::thread& client : clients) client.join();
 }
 
 TEST_F(RegistryTest, AModelThatAsksForMoreThanItsSignedLimitIsRefused) {

@@ -199,7 +199,14 @@ Status ServedModel::RunUncounted(std::span<const Bytes> inputs,
 
 Status ServedModel::Run(std::span<const Bytes> inputs,
                         std::span<const std::span<uint8_t>> outputs) {
-  Status status = RunUncounted(inputs, outputs);
+  Status status;
+  if (runs_in_flight_.fetch_add(1) < kRunsInFlightMax) {
+    status = RunUncounted(inputs, outputs);
+  } else {
+    status = ResourceExhausted(std::to_string(kRunsInFlightMax) + " calls of model '" +
+                               identity_.handle + "' are in flight already");
+  }
+  runs_in_flight_.fetch_sub(1);
   if (status) {
     runs_.fetch_add(1, std::memory_order_relaxed);
     latest_run_.store(options_.clock->NowMs(), std::memory_order_relaxed);

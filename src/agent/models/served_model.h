@@ -28,6 +28,10 @@ namespace kedge::agent {
 // How long a run waits for a worker that is being restarted.
 constexpr std::chrono::milliseconds kWorkerWaitMax{2'000};
 
+// Calls of one model at one time. More are refused, so that a model that hangs cannot take every
+// thread of the server and with them the other models.
+constexpr int kRunsInFlightMax = 32;
+
 // What a model is called and where it came from.
 struct ModelIdentity {
   std::string handle;
@@ -112,6 +116,7 @@ class ServedModel {
 
   std::atomic<uint64_t> runs_{0}, failures_{0}, restarts_{0};
   std::atomic<EpochMs> latest_run_{0};
+  std::atomic<int> runs_in_flight_{0};
   std::thread keeper_;
 };
 

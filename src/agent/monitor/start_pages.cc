@@ -19,7 +19,9 @@ int ReleaseObject(dl_phdr_info* object, size_t, void* page_bytes_pointer) {
     const uintptr_t begin = (object->dlpi_addr + segment.p_vaddr) & ~(page_bytes - 1);
     const uintptr_t end =
         (object->dlpi_addr + segment.p_vaddr + segment.p_filesz) & ~(page_bytes - 1);
-    if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+    if (end <= begin) continue;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader gives addresses as integers
+    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
   }
   return 0;
 }

@@ -12,7 +12,7 @@
 namespace kedge::agent {
 
 constexpr int64_t kMessageBytesMaxDefault = 4 << 20;  // what gRPC and Edge Manager's agent have
-constexpr int kServerThreadsMax = 64;                 // calls at one time; more wait
+constexpr int kServerThreadsMax = 128;                // calls at one time; more are refused
 constexpr size_t kSocketPathBytesMax = 107;           // of sockaddr_un
 
 struct GrpcServerOptions {

@@ -36,7 +36,7 @@ Status FetchObject(EdgeClient& client, FileSystem& disk, const ObjectName& objec
   }
   if (!read && read.error().code == Code::kOutOfRange && stored > 0) return {};  // it was complete
   // What came before a broken connection is kept: the next attempt goes on after it.
-  const Status kept = store_piece();
+  Status kept = store_piece();
   if (!read) return read.error();
   return kept;
 }

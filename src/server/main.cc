@@ -101,9 +101,8 @@ Result<Arns> ReadArns(const Options& options) {
   return Arns{.region = options.region, .account = options.account};
 }
 
-Status Serve(const Options& options, const sigset_t& stop_signals) {
-  KEDGE_TRY(http::ServerOptions listen, ReadListen(options.listen));
-  KEDGE_TRY(const Arns arns, ReadArns(options));
+Status Serve(const Options& options, http::ServerOptions listen, const Arns& arns,
+             const sigset_t& stop_signals) {
   PosixFileSystem disk;
   const SystemClock clock;
   const Folders folders{std::filesystem::absolute(options.data)};
@@ -179,8 +178,14 @@ int Main(int argc, char** argv) {
       "At the first start an access key is made, printed and kept in DATA/administrator.env.\n"
       "Log lines (JSON) go to standard error. SIGTERM and SIGINT stop the server cleanly.");
   if (const auto code = flags.Parse(argc, argv)) return *code;
+  const auto listen = ReadListen(options.listen);
+  const auto arns = ReadArns(options);
+  if (!listen || !arns) {
+    static_cast<void>(Fail("kedge-server", listen ? arns.error() : listen.error()));
+    return kExitUsage;
+  }
   const sigset_t stop_signals = BlockStopSignals();
-  if (const auto status = Serve(options, stop_signals); !status) {
+  if (const auto status = Serve(options, *listen, *arns, stop_signals); !status) {
     return Fail("kedge-server", status.error());
   }
   return kExitSuccess;

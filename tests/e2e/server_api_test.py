@@ -226,6 +226,16 @@ class Fleets(ServerCase):
         self.assertEqual(self.enroll(folder).returncode, 0)  # again: the former key is revoked
         self.refused("UnrecognizedClientException", "", edge.get_deployments, DeviceFleetName="lab", DeviceName="d1")
 
+    def test_wrong_command_lines_are_told_apart_from_failures(self):
+        for arguments, code, words in ((["--data", self.data + "-x", "--listen", "8080"], 2, "--listen '8080' is not ADDRESS:PORT"),
+                                       (["--data", self.data + "-x", "--account", "12"], 2, "--account '12' is not 12 digits"),
+                                       ([], 2, "--data is required"),
+                                       (["--data", "/proc/nowhere"], 1, "/proc/nowhere")):
+            ended = subprocess.run([os.path.join(BIN, "kedge-server"), *arguments], capture_output=True, text=True, timeout=60)
+            self.assertEqual(ended.returncode, code, arguments)
+            self.assertIn(words, ended.stderr)
+        self.assertFalse(os.path.exists(self.data + "-x"))
+
     def test_a_second_server_on_the_folder_is_refused(self):
         second = subprocess.run([os.path.join(BIN, "kedge-server"), "--data", self.data, "--listen", "127.0.0.1:0"],
                                 capture_output=True, text=True, timeout=60)

@@ -162,7 +162,7 @@ void LowerConvForm(const Node& node, const ConvForm& form, PlanBuilder& builder)
                   .in_stride = positions,
                   .position_stride = 1,
                   .group_stride = out_channels * in_channels * positions};
-  AddConvStep(node, std::move(call), builder);
+  AddConvStep(node, call, builder);
 }
 
 void LowerMatMulForm(const Node& node, const MatMulForm& form, PlanBuilder& builder) {
@@ -182,7 +182,7 @@ void LowerMatMulForm(const Node& node, const MatMulForm& form, PlanBuilder& buil
                   .out_stride = form.transposed ? form.in : 1,
                   .in_stride = form.transposed ? 1 : form.out,
                   .scale = form.scale};
-  AddConvStep(node, std::move(call), builder);
+  AddConvStep(node, call, builder);
 }
 
 }  // namespace kedge::compiler

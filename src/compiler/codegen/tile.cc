@@ -68,7 +68,8 @@ double OverSplit(const EvenSplit& split, Cost cost) {
 // Rows are cut into full tiles and one remainder.
 template <class Cost>
 double OverRows(int64_t rows, int64_t tile, Cost cost) {
-  double sum = static_cast<double>(rows / tile) * cost(tile);
+  const int64_t full = rows / tile;
+  double sum = static_cast<double>(full) * cost(tile);
   if (rows % tile > 0) sum += cost(rows % tile);
   return sum;
 }

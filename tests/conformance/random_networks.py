@@ -171,7 +171,8 @@ class RandomNetwork:
                                    self.activation, self.shuffle, self.generic]
         for _ in range(int(self.rng.integers(8, 18))):
             self.pick(*steps)()
-        outputs = [self.images[-1]]
+        read = {name for node in self.nodes for name in node.input}
+        outputs = [(name, shape) for name, shape in self.images if name not in read]
         if self.rng.random() < 0.5:
             outputs.append(self.scores())
         if self.rng.random() < 0.3 and len(self.images) > 3:

@@ -7,6 +7,7 @@ The invariants:
   * no acknowledged call is lost: every mutating call that was answered 2xx stands in a journal, and is there after each restart and at the end;
   * after the agent's restart, the old or the new version of every deployed model answers within 2 s;
   * a killed worker leaves the other model without one error;
+  * the workers of a killed agent end with it;
   * every answer of a model is the right one.
 SPDX-License-Identifier: Apache-2.0
 """
@@ -245,9 +246,26 @@ class Killer:
             return None
         return "worker " + workers[pid]
 
+    @staticmethod
+    def lives(pid):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"  # nobody may be there to reap it
+        except OSError:
+            return False
+
+    def check_orphans(self, workers):
+        deadline = time.monotonic() + 1
+        while any(self.lives(pid) for pid in workers):
+            if time.monotonic() > deadline:
+                self.violations.add(f"workers {workers} outlived their agent")
+                return
+            time.sleep(0.01)
+
     def once(self, kind):
         """Kills one; False if there was none at that moment."""
         what = kind
+        workers = self.world.workers() if kind == "agent" else {}
         if kind == "worker":
             what = self.kill_worker()
             if what is None:
@@ -256,6 +274,7 @@ class Killer:
             return False
         self.kills.append((time.monotonic(), what))
         self.count[kind] += 1
+        self.check_orphans(workers)
         return True
 
 

@@ -1,6 +1,6 @@
 // The database's door: transactions over SQL text that both engines understand.
 //
-// One text a statement, with placeholders $1..$n in order of first appearance; column types bigint,
+// One text a statement, with parameters $1..$n in order of first appearance; column types bigint,
 // text and double precision; times are bigint milliseconds since the epoch. The typed functions of
 // store/tables/ are written over this; an engine implements these two classes and passes
 // store/conformance_test.

@@ -12,7 +12,7 @@ constexpr char kName[] = "kedge-faulty";
 std::atomic<DiskFault> fault{DiskFault::kNone};  // a test's own; tests of one program run in turn
 
 // The default VFS's file stands behind ours in the memory that SQLite gives.
-struct alignas(16) File {
+struct File {
   sqlite3_file base;
   sqlite3_file* real() { return reinterpret_cast<sqlite3_file*>(this + 1); }
 };

@@ -336,7 +336,8 @@ TEST_F(UpdaterTest, AVersionThatCrashesInUseMakesWayForTheFormerOne) {
   const protocol::DeploymentResult& result = device->store.state().unreported[2];
   EXPECT_EQ(result.deployment_name, "plan-2");
   EXPECT_EQ(result.deployment_status, protocol::kDeploymentRolledBack);
-  EXPECT_NE(result.models[0].status_reason.find("signal 11"), std::string::npos);
+  EXPECT_NE(result.models[0].status_reason.find("crashes or hangs in 10 minutes"),
+            std::string::npos);
   EXPECT_EQ(Start()->Ask(), kVersion1);
 }
 

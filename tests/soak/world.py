@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import atexit
 import json
 import os
 import re
@@ -34,10 +35,17 @@ class Supervised:
         self.stopping = False
         self.out = log + ".out"
         self.thread = threading.Thread(target=self._supervise, daemon=True)
+        atexit.register(self._leave_nothing)
 
     def start(self):
         self.thread.start()
         self.wait_ready(0)
+
+    def _leave_nothing(self):
+        """However the run ends, the program does not outlive it."""
+        self.stopping = True
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
 
     def _supervise(self):
         while not self.stopping:

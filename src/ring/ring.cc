@@ -159,10 +159,10 @@ HostRing::WaitResult HostRing::Wait(uint32_t slot, std::chrono::steady_clock::ti
 }
 
 Reply HostRing::TakeReply(uint32_t slot) const {
-  const SlotHeader& header = Slot(slot);
+  SlotHeader& header = Slot(slot);
   char message[kMessageBytes];
   std::memcpy(message, header.message, sizeof message);
-  const uint32_t code = header.code;
+  const uint32_t code = std::atomic_ref(header.code).load(std::memory_order_relaxed);  // once
   return {.sequence = header.done_sequence,
           .code = code <= static_cast<uint32_t>(Code::kUnauthenticated) ? static_cast<Code>(code)
                                                                         : Code::kUnknown,

@@ -81,6 +81,7 @@ class RingWorker final : public WorkerProcess {
   void CopyIn(uint32_t slot, std::span<const Bytes> inputs);
   Status Call(uint32_t slot, RequestKind kind, uint32_t runs);
   void OnEnd();
+  bool Ended();
 
   const WorkerOptions options_;
   Hello hello_;
@@ -164,6 +165,11 @@ void RingWorker::OnEnd() {
   slot_free_.notify_all();
 }
 
+bool RingWorker::Ended() {
+  const std::lock_guard lock(mutex_);
+  return ended_;
+}
+
 Error RingWorker::Died() {
   keeper_.WaitForEnd(kEndTimeout);
   const std::string words = keeper_.LastWords();
@@ -233,7 +239,7 @@ Status RingWorker::Call(uint32_t slot, RequestKind kind, uint32_t runs) {
     const nanoseconds since = std::max(started, nanoseconds(last_reply_ns_.load()));
     const auto result = ring_->Wait(
         slot, Clock::time_point(std::chrono::duration_cast<Clock::duration>(since + limit)));
-    if (result == HostRing::WaitResult::kDead) return Died();
+    if (result == HostRing::WaitResult::kDead && Ended()) return Died();
     if (result == HostRing::WaitResult::kTimeout) {
       if (nanoseconds(last_reply_ns_.load()) > since) continue;
       KillForFault();
@@ -242,7 +248,8 @@ Status RingWorker::Call(uint32_t slot, RequestKind kind, uint32_t runs) {
                               " ms; its worker was killed");
     }
     const Reply reply = ring_->TakeReply(slot);
-    if (result == HostRing::WaitResult::kBroken || reply.sequence != sequence) {
+    // A slot that is dead while its worker lives was written by the worker.
+    if (result != HostRing::WaitResult::kDone || reply.sequence != sequence) {
       KillForFault();
       return Unavailable("the model's worker broke the ring's protocol and was killed");
     }

@@ -235,6 +235,11 @@ const Hostile kHostile[] = {
      "did not answer within 200 ms"},
     {"sleep for ever", "int word = 0; syscall6(202, (long)&word, 0, 0, 0, 0, 0); return 0;",
      Code::kDeadlineExceeded, "did not answer within 200 ms"},
+    // The state word of its slot, which begins one page below that of the first input.
+    {"say that it has ended", "*(volatile unsigned*)(((long)x & -4096) - 4096) = 4; for (;;) {}",
+     Code::kUnavailable, "broke the ring's protocol"},
+    {"make its slot free", "*(volatile unsigned*)(((long)x & -4096) - 4096) = 0; for (;;) {}",
+     Code::kUnavailable, "broke the ring's protocol"},
 };
 
 TEST(HostileModel, EndsInItsOwnWorkerOnly) {

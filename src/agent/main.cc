@@ -129,15 +129,15 @@ Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   KEDGE_TRY(const std::unique_ptr<DeviceStore> store, OpenStore(disk, config));
   KEDGE_TRY(const std::unique_ptr<Link> link, MakeLink(disk, config, clock));
 
+  Doorbell update_bell, heartbeat_bell;
+  std::unique_ptr<Updater> updater;  // before the registry: its models report here until they end
   Registry registry(MakeRegistryOptions(config, roots, clock));
   CaptureQueue captures(disk, clock, MakeCaptureOptions(config));
-  Doorbell update_bell, heartbeat_bell;
-  std::unique_ptr<Updater> updater;
   if (store != nullptr) {
     updater = std::make_unique<Updater>(
         Updater::Parts{disk, clock, registry, roots, *store, update_bell});
-    registry.SetDeployedLookup(
-        [&store](const std::string& handle) { return store->DeployedPackage(handle); });
+    registry.SetDeployedStart(
+        [&updater](const std::string& handle) { return updater->StartCurrent(handle); });
     updater->StartDeployed();
   }
   KEDGE_TRY(const std::unique_ptr<GrpcServer> server,

@@ -15,13 +15,12 @@ Status CheckHandle(const std::string& handle) {
 Result<std::shared_ptr<ServedModel>> Registry::Load(const std::string& handle,
                                                     const std::string& url) {
   KEDGE_TRY_STATUS(CheckHandle(handle));
-  Path package = url;
   if (url.empty()) {
     if (auto loaded = Find(handle)) return loaded;
-    if (!deployed_lookup_) return NotFound("no model is deployed as '" + handle + "'");
-    KEDGE_TRY(package, deployed_lookup_(handle));
+    if (!deployed_start_) return NotFound("no model is deployed as '" + handle + "'");
+  } else if (!Path(url).is_absolute()) {
+    return InvalidArgument("model url '" + url + "' is no absolute path");
   }
-  if (!package.is_absolute()) return InvalidArgument("model url '" + url + "' is no absolute path");
   {
     std::unique_lock lock(mutex_);
     if (models_.contains(handle) || loading_.contains(handle))
@@ -30,7 +29,7 @@ Result<std::shared_ptr<ServedModel>> Registry::Load(const std::string& handle,
       return ResourceExhausted(std::to_string(kModelsMax) + " models are loaded, no more fit");
     loading_.insert(handle);
   }
-  auto started = OpenAndStart(handle, package);
+  auto started = url.empty() ? deployed_start_(handle) : OpenAndStart(handle, url);
   std::unique_lock lock(mutex_);
   loading_.erase(handle);
   // A deployment may have taken the handle meanwhile; it keeps it.

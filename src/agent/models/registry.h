@@ -32,12 +32,14 @@ class Registry {
  public:
   explicit Registry(RegistryOptions options) : options_(std::move(options)) {}
 
-  // Where the package of a handle's deployed version lies; kNotFound. Set before the first call.
-  using DeployedLookup = std::function<Result<Path>(const std::string& handle)>;
-  void SetDeployedLookup(DeployedLookup lookup) { deployed_lookup_ = std::move(lookup); }
+  // Starts the deployed version of a handle, as StartDetached does; kNotFound if there is none. Set
+  // before the first call.
+  using DeployedStart =
+      std::function<Result<std::shared_ptr<ServedModel>>(const std::string& handle)>;
+  void SetDeployedStart(DeployedStart start) { deployed_start_ = std::move(start); }
 
   // Loads the package at `url` under `handle`. With an empty url: the handle's deployed version,
-  // and if that is loaded already, success. Errors: kInvalidArgument (handle or url),
+  // and if the handle has a model already, that one. Errors: kInvalidArgument (handle or url),
   // kAlreadyExists, kNotFound, kFailedPrecondition, kResourceExhausted.
   Result<std::shared_ptr<ServedModel>> Load(const std::string& handle, const std::string& url);
   // kNotFound.
@@ -59,7 +61,7 @@ class Registry {
                                                     const Path& package) const;
 
   RegistryOptions options_;
-  DeployedLookup deployed_lookup_;
+  DeployedStart deployed_start_;
   mutable std::shared_mutex mutex_;
   std::map<std::string, std::shared_ptr<ServedModel>, std::less<>> models_;
   std::set<std::string, std::less<>> loading_;  // handles that a Load is working on

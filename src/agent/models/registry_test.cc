@@ -106,10 +106,13 @@ TEST_F(RegistryTest, AModelThatNeedsTooMuchMemoryIsResourceExhausted) {
 
 TEST_F(RegistryTest, LoadWithoutUrlGivesTheDeployedVersion) {
   const std::string url = Pack();
-  registry_.SetDeployedLookup([&](const std::string& handle) -> Result<Path> {
-    if (handle != "deployed") return NotFound("no");
-    return Path(url);
-  });
+  registry_.SetDeployedStart(
+      [&](const std::string& handle) -> Result<std::shared_ptr<ServedModel>> {
+        if (handle != "deployed") return NotFound("no");
+        KEDGE_TRY(ModelSource source, OpenModelSource(url, key_.roots));
+        return registry_.StartDetached(handle, url, std::move(source), {});
+      });
+  EXPECT_EQ(registry_.Load("other", "").error().code, Code::kNotFound);
   auto model = registry_.Load("deployed", "");
   ASSERT_TRUE(model) << model.error().message;
   auto again = registry_.Load("deployed", "");

@@ -103,10 +103,10 @@ std::optional<protocol::DeploymentResult> DeviceStore::NextUnreported() const {
   return published_.unreported.front();
 }
 
-Result<Path> DeviceStore::DeployedPackage(const std::string& handle) const {
+Result<std::string> DeviceStore::DeployedDigest(const std::string& handle) const {
   std::lock_guard lock(published_mutex_);
   for (const DeployedModel& model : published_.models)
-    if (model.handle == handle) return package::InstalledPath(packages_, model.current.sha256);
+    if (model.handle == handle) return model.current.sha256;
   return NotFound("no model is deployed as '" + handle.substr(0, 80) + "'");
 }
 

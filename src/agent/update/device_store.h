@@ -48,8 +48,8 @@ class DeviceStore {
   // -- thread-safe --
   // The result that the server has to hear of next.
   std::optional<protocol::DeploymentResult> NextUnreported() const;
-  // Path of the handle's current package; kNotFound.
-  Result<Path> DeployedPackage(const std::string& handle) const;
+  // SHA-256 of the handle's current package; kNotFound.
+  Result<std::string> DeployedDigest(const std::string& handle) const;
   int64_t starts() const;
   int64_t crashes() const;
 

@@ -271,6 +271,15 @@ Result<std::shared_ptr<ServedModel>> Updater::StartInstalled(const std::string& 
                                        });
 }
 
+Result<std::shared_ptr<ServedModel>> Updater::StartCurrent(const std::string& handle) {
+  KEDGE_TRY(const std::string sha256, parts_.store.DeployedDigest(handle));
+  auto model = StartInstalled(handle, sha256);
+  if (model || model.error().code == Code::kNotFound ||
+      model.error().code == Code::kResourceExhausted)
+    return model;
+  return FailedPrecondition(model.error().message);
+}
+
 void Updater::StartDeployed() {
   struct Start {
     std::string handle;

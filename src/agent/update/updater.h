@@ -30,6 +30,7 @@ class Updater {
     DeviceStore& store;
     Doorbell& bell;
   };
+  // Must outlive the models that it started: those of the registry too.
   explicit Updater(Parts parts) : parts_(parts) {}
 
   // Loads the deployed models into the registry, all at one time. One that does not start is
@@ -52,6 +53,9 @@ class Updater {
   void MarkStopped();
 
   // -- thread-safe --
+  // Starts the current version of a handle whose model was unloaded, watched like at the agent's
+  // start. kNotFound, kFailedPrecondition, kResourceExhausted.
+  Result<std::shared_ptr<ServedModel>> StartCurrent(const std::string& handle);
   // The server has heard of this result.
   void Acknowledge(const protocol::DeploymentResult& result);
 
@@ -82,14 +86,15 @@ class Updater {
   void HandleEvents();
 
   Parts parts_;
-  // New versions that were probed and wait for the switch, by handle. Lost by a restart; then they
-  // are probed again.
-  std::map<std::string, std::shared_ptr<ServedModel>> probed_;
   bool fetched_again_ = false;  // a download whose checksum differed was thrown away once
 
   std::mutex events_mutex_;
   std::vector<Condemned> condemned_;
   std::vector<protocol::DeploymentResult> acknowledged_;
+
+  // New versions that were probed and wait for the switch, by handle. Lost by a restart; then they
+  // are probed again. Last: until they have ended they may report to the members above.
+  std::map<std::string, std::shared_ptr<ServedModel>> probed_;
 };
 
 }  // namespace kedge::agent

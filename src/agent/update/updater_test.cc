@@ -61,9 +61,9 @@ EdgeDeployment Deploy(const std::string& name, const std::string& package,
 // An agent's update part from its start to its death.
 struct Device {
   Device(FileSystem& disk, const Path& root, testing::ObjectServer& server, const Clock& clock)
-      : registry(testing::TestRegistryOptions(AllPackages().key.roots, clock)),
-        store(disk, root),
+      : store(disk, root),
         updater({disk, clock, registry, AllPackages().key.roots, store, bell}),
+        registry(testing::TestRegistryOptions(AllPackages().key.roots, clock)),
         client(server, clock,
                {.endpoint = "http://server",
                 .region = "us-east-1",
@@ -72,6 +72,8 @@ struct Device {
 
   Status Start() {
     KEDGE_TRY_STATUS(store.Open());
+    registry.SetDeployedStart(
+        [this](const std::string& handle) { return updater.StartCurrent(handle); });
     updater.StartDeployed();
     return {};
   }
@@ -94,10 +96,10 @@ struct Device {
     return RunOnce(**model).value_or({});
   }
 
-  Registry registry;
   DeviceStore store;
   Doorbell bell;
   Updater updater;
+  Registry registry;
   EdgeClient client;
 };
 
@@ -341,13 +343,40 @@ TEST_F(UpdaterTest, AVersionThatCrashesInUseMakesWayForTheFormerOne) {
   EXPECT_EQ(Start()->Ask(), kVersion1);
 }
 
+TEST_F(UpdaterTest, ADeployedModelThatWasUnloadedAndLoadedAgainIsWatchedAsBefore) {
+  auto device = Start();
+  device->Carry(Deploy("plan-1", "v1"));
+  device->Carry(Deploy("plan-2", "crash"));
+  ASSERT_TRUE(device->registry.Unload("m"));
+  EXPECT_EQ(device->registry.Load("n", "").error().code, Code::kNotFound);
+  auto model = device->registry.Load("m", "");
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ((*model)->identity().model_version, "3.0");
+  EXPECT_TRUE(testing::Eventually([&] {
+    device->Work();
+    return device->Ask() == kVersion1;
+  }));
+  EXPECT_EQ(device->store.state().unreported[2].deployment_status, protocol::kDeploymentRolledBack);
+}
+
+TEST_F(UpdaterTest, ADamagedPackageOfADeployedModelIsRefusedWhenItIsLoadedAgain) {
+  auto device = Start();
+  device->Carry(Deploy("plan-1", "v1"));
+  ASSERT_TRUE(device->registry.Unload("m"));
+  // A whole package with a good signature, but not the one that was deployed.
+  const Path current =
+      package::InstalledPath(device->store.packages(), *device->store.DeployedDigest("m"));
+  ASSERT_TRUE(disk_.WriteAtomically(current, AllPackages().bytes.at("v2"), 0644));
+  EXPECT_EQ(device->registry.Load("m", "").error().code, Code::kFailedPrecondition);
+}
+
 TEST_F(UpdaterTest, ADamagedPackageIsReplacedByTheFormerVersionAtTheStart) {
   Path current;
   {
     auto device = Start();
     device->Carry(Deploy("plan-1", "v1"));
     device->Carry(Deploy("plan-2", "v2"));
-    current = *device->store.DeployedPackage("m");
+    current = package::InstalledPath(device->store.packages(), *device->store.DeployedDigest("m"));
   }
   ByteBuffer bytes = *disk_.Read(current, 1 << 24);
   bytes[bytes.size() / 2] ^= 1;

@@ -303,6 +303,8 @@ Result<std::unique_ptr<ObjectWriter>> FileBlobStore::Create(const ObjectName& na
 Status FileBlobStore::Publish(const ObjectName& name, const ObjectRecord& record) {
   const std::lock_guard in_order(StripeOf(name.key));
   KEDGE_TRY_STATUS(CheckBucketExists(name.bucket));
+  // The bucket may be another one of that name: then its deletion took the content with it.
+  if (!disk_.Exists(ContentPath(name.bucket, record.content))) return NoSuchBucket(name.bucket);
   const Path path = RecordPath(name);
   KEDGE_TRY_STATUS(disk_.MakeDirectories(path.parent_path()));
   // After an error here the record on disk may be the old or the new one, so that both contents

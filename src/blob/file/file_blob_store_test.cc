@@ -2,6 +2,7 @@
 #include <atomic>
 #include <fcntl.h>
 #include <filesystem>
+#include <functional>
 #include <gtest/gtest.h>
 #include <map>
 #include <thread>
@@ -14,6 +15,20 @@
 
 namespace kedge::blob {
 namespace {
+
+// Does something once, the next time it is asked for the time.
+class InterruptingClock final : public Clock {
+ public:
+  EpochMs NowMs() const override {
+    if (interruption) std::exchange(interruption, nullptr)();
+    return clock_.NowMs();
+  }
+  std::chrono::steady_clock::time_point Steady() const override { return clock_.Steady(); }
+  mutable std::function<void()> interruption;
+
+ private:
+  FakeClock clock_;
+};
 
 class FileBlobStoreTest : public testing::Test {
  protected:
@@ -396,6 +411,28 @@ TEST_F(FileBlobStoreTest, TenThousandObjectsAreListedPageByPage) {
     if (!page->truncated) break;
   }
   EXPECT_EQ(seen, kObjects);
+}
+
+// A writer asks for the time between its content and its record.
+TEST(FileBlobStore, RefusesAnObjectWhoseBucketWasReplacedMeanwhile) {
+  auto folder = TemporaryDirectory::Make();
+  ASSERT_TRUE(folder);
+  PosixFileSystem disk;
+  InterruptingClock clock;
+  auto store = OpenFileBlobStore(disk, folder->path(), clock);
+  ASSERT_TRUE(store);
+  ASSERT_TRUE((*store)->CreateBucket("bucket"));
+  const auto writer = (*store)->Create({"bucket", "key"}, "text/plain");
+  ASSERT_TRUE(writer);
+  ASSERT_TRUE((*writer)->Append(AsBytes("text")));
+  clock.interruption = [&] {
+    EXPECT_TRUE((*store)->DeleteBucket("bucket"));
+    EXPECT_TRUE((*store)->CreateBucket("bucket"));
+  };
+  const auto committed = (*writer)->Commit();
+  ASSERT_FALSE(committed);
+  EXPECT_EQ(committed.error(), NotFound("bucket 'bucket' does not exist"));
+  EXPECT_FALSE((*store)->Head({"bucket", "key"}));
 }
 
 }  // namespace

@@ -127,10 +127,10 @@ Status Serve(const Options& options, http::ServerOptions listen, const Arns& arn
   KEDGE_TRY(const auto compilation,
             JobRunner::Start(*store, clock, store::JobKind::kCompilation,
                              static_cast<size_t>(options.compile_jobs),
-                             [&](const JobRun& run) { RunCompilationJob(jobs, run); }));
+                             [&](const JobRun& run) { return RunCompilationJob(jobs, run); }));
   KEDGE_TRY(const auto packaging,
             JobRunner::Start(*store, clock, store::JobKind::kPackaging, kPackagingThreads,
-                             [&](const JobRun& run) { RunPackagingJob(jobs, run); }));
+                             [&](const JobRun& run) { return RunPackagingJob(jobs, run); }));
 
   KEDGE_TRY(const Catalogue catalogue, Catalogue::Load(OperationFiles()));
   const Authenticator authenticator(*store, clock);

@@ -38,7 +38,8 @@ Result<CompileOrder> ReadOrder(const JobContext& context, const std::string& nam
 // The model as a file: the object itself, or the one .onnx in the archive that it is.
 Result<Path> FetchModel(const JobContext& context, const CompileOrder& order, const Path& folder) {
   const Path object = folder / "input";
-  KEDGE_TRY_STATUS(FetchObject(context.blobs, order.input, object, kModelBytesMax));
+  KEDGE_TRY([[maybe_unused]] const std::string digest,
+            FetchObject(context.blobs, order.input, object, kModelBytesMax));
   KEDGE_TRY(const bool is_archive, IsGzip(object));
   if (!is_archive) return object;
   const Path unpacked = folder / "unpacked";
@@ -88,13 +89,16 @@ Result<store::CompilationEnd> Compile(const JobContext& context, const JobRun& r
   KEDGE_TRY(const TemporaryDirectory scratch, TemporaryDirectory::Make(context.scratch));
   KEDGE_TRY(const Path model, FetchModel(context, order, scratch.path()));
   const Path output = scratch.path() / "output";
-  KEDGE_TRY_STATUS(context.disk.MakeDirectories(output, 0700));
+  const Path cache = context.compile_cache / order.input.bucket;
+  for (const Path& folder : {output, cache}) {
+    KEDGE_TRY_STATUS(context.disk.MakeDirectories(folder, 0700));
+  }
   KEDGE_TRY_STATUS(RunCompiler({.programs = context.programs,
                                 .model = model,
                                 .target = order.target.target,
                                 .inputs = order.inputs,
                                 .output_folder = output,
-                                .cache_folder = context.compile_cache,
+                                .cache_folder = cache,
                                 .limits = {.seconds_max = order.seconds_max},
                                 .sandboxed = context.sandboxed,
                                 .cancelled = &run.cancelled}));
@@ -109,10 +113,10 @@ Result<store::CompilationEnd> Compile(const JobContext& context, const JobRun& r
 
 }  // namespace
 
-void RunCompilationJob(const JobContext& context, const JobRun& run) {
+store::Work RunCompilationJob(const JobContext& context, const JobRun& run) {
   LogInfo("compilation job started", {{"job", run.name}});
   auto result = Compile(context, run);
-  if (run.server_stops) return;  // the row stays INPROGRESS: the next start runs the job again
+  if (run.server_stops) return {};  // the row stays INPROGRESS: the next start runs the job again
   store::CompilationEnd end;
   if (result) {
     end = std::move(*result);
@@ -123,14 +127,12 @@ void RunCompilationJob(const JobContext& context, const JobRun& run) {
     end.failure_reason = FailureReason(result.error());
   }
   end.time = context.clock.NowMs();
-  const auto status = context.store.Write([&](store::Transaction& transaction) -> Status {
-    KEDGE_TRY([[maybe_unused]] const bool ended,
-              store::EndCompilationJob(transaction, run.name, end));
+  LogInfo("compilation job ended",
+          {{"job", run.name}, {"status", end.status}, {"reason", end.failure_reason}});
+  return [name = run.name, end](store::Transaction& transaction) -> Status {
+    KEDGE_TRY([[maybe_unused]] const bool ended, store::EndCompilationJob(transaction, name, end));
     return {};
-  });
-  LogInfo("compilation job ended", {{"job", run.name},
-                                    {"status", status ? end.status : status.error().message},
-                                    {"reason", end.failure_reason}});
+  };
 }
 
 }  // namespace kedge::server

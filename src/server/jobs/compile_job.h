@@ -14,14 +14,17 @@ struct JobContext {
   const Clock& clock;
   const trust::Signer& signer;
   const std::string& signing_certificate_pem;
-  Path programs;       // the folder that holds kedge-compile
-  Path scratch;        // a folder per job is made below and removed
-  Path compile_cache;  // kept; written by the sandbox only
+  Path programs;  // the folder that holds kedge-compile
+  Path scratch;   // a folder per job is made below and removed
+  // Kept; a folder per bucket of models, written by the sandboxes of that bucket's models only:
+  // what a hijacked compiler leaves there is linked into no other bucket's.
+  Path compile_cache;
   bool sandboxed = true;
 };
 
 // Fetches the model, compiles it in the sandbox, checks what came out, stores
-// <name>-<target>.tar.gz (model.so, weights.bin, report.json), then the job's end.
-void RunCompilationJob(const JobContext& context, const JobRun& run);
+// <name>-<target>.tar.gz (model.so, weights.bin, report.json), and gives the write of the job's
+// end.
+store::Work RunCompilationJob(const JobContext& context, const JobRun& run);
 
 }  // namespace kedge::server

@@ -27,15 +27,20 @@ Status ForEachBlock(int fd, Each each) {
 
 }  // namespace
 
-Status FetchObject(blob::BlobStore& blobs, const blob::ObjectName& name, const Path& file,
-                   uint64_t bytes_max) {
+Result<std::string> FetchObject(blob::BlobStore& blobs, const blob::ObjectName& name,
+                                const Path& file, uint64_t bytes_max) {
   KEDGE_TRY(const blob::BlobStore::Opened object, blobs.Open(name));
   if (object.info.bytes > bytes_max) {
     return InvalidArgument("'" + name.Uri() + "' has " + std::to_string(object.info.bytes) +
                            " bytes, at most " + std::to_string(bytes_max) + " are accepted");
   }
   KEDGE_TRY(const FileDescriptor out, OpenFile(file, O_WRONLY | O_CREAT | O_EXCL, 0600));
-  return ForEachBlock(object.file.get(), [&](Bytes block) { return WriteAll(out.get(), block); });
+  crypto::Hasher sha256(crypto::Hasher::Kind::kSha256);
+  KEDGE_TRY_STATUS(ForEachBlock(object.file.get(), [&](Bytes block) {
+    sha256.Update(block);
+    return WriteAll(out.get(), block);
+  }));
+  return HexEncode(sha256.Finish());
 }
 
 Result<StoredFile> StoreFile(blob::BlobStore& blobs, const Path& file,

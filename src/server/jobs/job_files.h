@@ -5,9 +5,10 @@
 
 namespace kedge::server {
 
-// Copies an object into a new file. kNotFound; kInvalidArgument above bytes_max.
-Status FetchObject(blob::BlobStore& blobs, const blob::ObjectName& name, const Path& file,
-                   uint64_t bytes_max);
+// Copies an object into a new file and gives the copied bytes' SHA-256, hexadecimal. kNotFound;
+// kInvalidArgument above bytes_max.
+Result<std::string> FetchObject(blob::BlobStore& blobs, const blob::ObjectName& name,
+                                const Path& file, uint64_t bytes_max);
 
 struct StoredFile {
   std::string sha256;  // hexadecimal

@@ -18,6 +18,7 @@ constexpr size_t kArtifactFiles = 3;  // model.so, weights.bin, report.json
 struct PackageOrder {
   store::PackagingJob job;
   blob::ObjectName artifact;
+  std::string artifact_sha256;
   blob::ObjectName output;
 };
 
@@ -36,6 +37,7 @@ Result<PackageOrder> ReadOrder(const JobContext& context, const std::string& nam
       return InvalidArgument("compilation job " + order.job.compilation_job + " is not completed");
     }
     artifact_uri = compiled->artifact_uri;
+    order.artifact_sha256 = compiled->artifact_sha256;
     return {};
   }));
   KEDGE_TRY(order.artifact, blob::ObjectName::Parse(artifact_uri));
@@ -60,7 +62,13 @@ Result<store::PackagingEnd> Package(const JobContext& context, const JobRun& run
   KEDGE_TRY(const PackageOrder order, ReadOrder(context, run.name));
   KEDGE_TRY(const TemporaryDirectory scratch, TemporaryDirectory::Make(context.scratch));
   const Path artifact = scratch.path() / "artifact.tar.gz";
-  KEDGE_TRY_STATUS(FetchObject(context.blobs, order.artifact, artifact, kArtifactBytesMax));
+  KEDGE_TRY(const std::string digest,
+            FetchObject(context.blobs, order.artifact, artifact, kArtifactBytesMax));
+  // A later job with the same output, or a client, may have replaced the object.
+  if (digest != order.artifact_sha256) {
+    return InvalidArgument("'" + order.artifact.Uri() + "' is not what compilation job " +
+                           order.job.compilation_job + " made: its SHA-256 is " + digest);
+  }
   const Path compiled = scratch.path() / "compiled";
   KEDGE_TRY_STATUS(context.disk.MakeDirectories(compiled, 0700));
   KEDGE_TRY([[maybe_unused]] const auto names,
@@ -83,10 +91,10 @@ Result<store::PackagingEnd> Package(const JobContext& context, const JobRun& run
 
 }  // namespace
 
-void RunPackagingJob(const JobContext& context, const JobRun& run) {
+store::Work RunPackagingJob(const JobContext& context, const JobRun& run) {
   LogInfo("packaging job started", {{"job", run.name}});
   auto result = Package(context, run);
-  if (run.server_stops) return;  // the row stays INPROGRESS: the next start runs the job again
+  if (run.server_stops) return {};  // the row stays INPROGRESS: the next start runs the job again
   store::PackagingEnd end;
   if (result) {
     end = std::move(*result);
@@ -97,14 +105,12 @@ void RunPackagingJob(const JobContext& context, const JobRun& run) {
     end.status_message = FailureReason(result.error());
   }
   end.time = context.clock.NowMs();
-  const auto status = context.store.Write([&](store::Transaction& transaction) -> Status {
-    KEDGE_TRY([[maybe_unused]] const bool ended,
-              store::EndPackagingJob(transaction, run.name, end));
+  LogInfo("packaging job ended",
+          {{"job", run.name}, {"status", end.status}, {"reason", end.status_message}});
+  return [name = run.name, end](store::Transaction& transaction) -> Status {
+    KEDGE_TRY([[maybe_unused]] const bool ended, store::EndPackagingJob(transaction, name, end));
     return {};
-  });
-  LogInfo("packaging job ended", {{"job", run.name},
-                                  {"status", status ? end.status : status.error().message},
-                                  {"reason", end.status_message}});
+  };
 }
 
 }  // namespace kedge::server

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <unistd.h>
 
+#include "base/crypto/crypto.h"
 #include "base/subprocess.h"
 #include "runtime/session.h"
 
@@ -129,6 +130,14 @@ class InProcessExecutor final : public Executor {
   double load_ms_;
 };
 
+// In a package the signed digests cover both files; in a folder only this ties them together.
+Status CheckWeights(const ModelSource& source, const std::string& weights_hash) {
+  if (source.verified || !source.weights.valid()) return {};
+  KEDGE_TRY(const MappedFile weights, MappedFile::Map(source.weights.get()));
+  if (weights.bytes().empty() || crypto::Sha256Hex(weights.bytes()) == weights_hash) return {};
+  return DataLoss("weights.bin is not the one that model.so was made with");
+}
+
 }  // namespace
 
 Path SiblingProgram(const char* name) { return ExecutableDirectory() / name; }
@@ -157,6 +166,7 @@ Result<std::unique_ptr<Executor>> MakeExecutor(const ModelSource& source,
               runtime::Session::Create(
                   model, {.threads = options.threads, .arena_bytes_max = source.arena_bytes_max}));
     const double load_ms = Milliseconds(Now(CLOCK_PROCESS_CPUTIME_ID) - start_ns);
+    KEDGE_TRY_STATUS(CheckWeights(source, model->info().weights_hash));
     return std::unique_ptr<Executor>(
         std::make_unique<InProcessExecutor>(model->info(), std::move(session), load_ms));
   }
@@ -166,6 +176,7 @@ Result<std::unique_ptr<Executor>> MakeExecutor(const ModelSource& source,
                                                      .threads = options.threads,
                                                      .arena_bytes_max = source.arena_bytes_max}));
   const double load_ms = Milliseconds(CpuNs(worker->pid()));
+  KEDGE_TRY_STATUS(CheckWeights(source, worker->weights_hash()));
   return std::unique_ptr<Executor>(std::make_unique<WorkerExecutor>(std::move(worker), load_ms));
 }
 

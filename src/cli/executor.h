@@ -39,7 +39,8 @@ struct ExecutorOptions {
   uint32_t threads = 1;
 };
 
-// Errors: those of runtime::Model::Load or ring::WorkerProcess::Start.
+// Errors: those of runtime::Model::Load or ring::WorkerProcess::Start; kDataLoss if the weights of
+// a compiled folder are not those that its code was made with.
 Result<std::unique_ptr<Executor>> MakeExecutor(const ModelSource& source,
                                                const ExecutorOptions& options);
 

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/crypto/crypto.h"
 #include "base/file.h"
 #include "base/json/json.h"
 #include "base/subprocess.h"
@@ -88,6 +89,27 @@ TEST_F(ModelCommands, RunOfACrashingModelIsAnErrorOfOneLine) {
   const auto result = Kedge({"run", At("crash"), "-o", At("out"), "--input", "x=random:1"});
   ExpectFailure(result, "killed by signal 4 (SIGILL)");
   EXPECT_FALSE(disk_.Exists(At("out")));
+}
+
+TEST_F(ModelCommands, RunRefusesWeightsOfAnotherModel) {
+  constexpr std::string_view kWeights = "12345678", kOthers = "12345679";
+  Build("weighted",
+        {.weights_bytes = "8",
+         .info_override = "info.weights_hash = \"" + crypto::Sha256Hex(AsBytes(kWeights)) + "\";"});
+  for (const bool in_process : {false, true}) {
+    SCOPED_TRACE(in_process);
+    if (!in_process && !ring::kSandboxPossible) continue;
+    std::vector<std::string> words = {"run",     At("weighted"), "-o",
+                                      At("out"), "--input",      "x=random:1"};
+    if (in_process) words.emplace_back("--in-process");
+    const Path file = At("weighted") / "weights.bin";
+    ASSERT_TRUE(disk_.WriteAtomically(file, AsBytes(kOthers), 0644));
+    ExpectFailure(Kedge(words), "weights.bin is not the one that model.so was made with");
+    ASSERT_TRUE(disk_.WriteAtomically(file, AsBytes(kWeights), 0644));
+    const auto result = Kedge(words);
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    ASSERT_TRUE(disk_.RemoveAll(At("out")));
+  }
 }
 
 TEST_F(ModelCommands, RunRefusesWhatIsNoModel) {

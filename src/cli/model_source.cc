@@ -31,6 +31,7 @@ Result<ModelSource> OpenFolder(const Path& folder) {
 Result<ModelSource> OpenInPackage(const package::VerifiedPackage& package) {
   KEDGE_TRY(const package::TargetEntry entry, package.SelectTarget(RunnableTargets()));
   ModelSource source;
+  source.verified = true;
   source.arena_bytes_max = entry.arena_bytes_max;
   KEDGE_TRY(source.model_so, package.OpenFile(entry.model_file));
   if (!entry.weights_file.empty()) {

@@ -17,6 +17,7 @@ struct ModelSource {
   FileDescriptor model_so;
   uint64_t arena_bytes_max = UINT64_MAX;  // what the package allows
   FileDescriptor weights;                 // not valid: the model has none
+  bool verified = false;                  // every byte; false for a compiled folder
 };
 
 // Targets that this machine can run, best first.

@@ -156,6 +156,7 @@ ByteBuffer EncodeHello(const Result<Hello>& hello) {
   }
   writer.Number(uint32_t{0});
   writer.Text(hello->target);
+  writer.Text(hello->weights_hash);
   WriteTensors(hello->inputs, writer);
   WriteTensors(hello->outputs, writer);
   return std::move(writer).Take();
@@ -166,6 +167,7 @@ Result<Hello> DecodeHello(Bytes frame) {
   KEDGE_TRY_STATUS(ReadStatus(reader, "hello"));
   Hello hello;
   hello.target = reader.Text(kNameBytesMax);
+  hello.weights_hash = reader.Text(kNameBytesMax);
   KEDGE_TRY(hello.inputs, ReadTensors(reader));
   KEDGE_TRY(hello.outputs, ReadTensors(reader));
   if (!reader.AtEnd()) return Malformed("hello");

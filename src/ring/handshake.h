@@ -29,6 +29,7 @@ constexpr uint32_t kNameBytesMax = 1024;
 struct Hello {
   std::vector<IoInfo> inputs, outputs;
   std::string target;
+  std::string weights_hash;
 };
 
 // Either the value or the guest's error, as it stands in a frame.

@@ -15,7 +15,8 @@ using Clock = std::chrono::steady_clock;
 Hello Specimen() {
   return {.inputs = {{"x", DType::kF32, Shape({1, 3}), 12}, {"", DType::kI64, Shape(), 8}},
           .outputs = {{std::string(1024, 'n'), DType::kBool, Shape({0, 5}), 0}},
-          .target = "x86-64-v3"};
+          .target = "x86-64-v3",
+          .weights_hash = "ab12"};
 }
 
 struct Sockets {
@@ -32,6 +33,7 @@ TEST(Handshake, HelloReadsBack) {
   const auto hello = DecodeHello(EncodeHello(Specimen()));
   ASSERT_TRUE(hello) << hello.error().message;
   EXPECT_EQ(hello->target, "x86-64-v3");
+  EXPECT_EQ(hello->weights_hash, "ab12");
   ASSERT_EQ(hello->inputs.size(), 2u);
   EXPECT_EQ(hello->inputs[0].name, "x");
   EXPECT_EQ(hello->inputs[0].shape, Shape({1, 3}));

@@ -43,6 +43,7 @@ class RingWorker final : public WorkerProcess {
   const std::vector<IoInfo>& inputs() const override { return hello_.inputs; }
   const std::vector<IoInfo>& outputs() const override { return hello_.outputs; }
   const std::string& target() const override { return hello_.target; }
+  const std::string& weights_hash() const override { return hello_.weights_hash; }
   const SandboxLevel& sandbox() const override { return sandbox_; }
   pid_t pid() const override { return keeper_.pid(); }
   bool alive() override { return keeper_.alive(); }

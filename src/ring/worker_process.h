@@ -80,6 +80,9 @@ class WorkerProcess {
   virtual const std::vector<IoInfo>& inputs() const = 0;
   virtual const std::vector<IoInfo>& outputs() const = 0;
   virtual const std::string& target() const = 0;
+  // SHA-256 that the code says its weights.bin has, hexadecimal; empty without weights. Nobody here
+  // has checked it.
+  virtual const std::string& weights_hash() const = 0;
   virtual const SandboxLevel& sandbox() const = 0;
   virtual pid_t pid() const = 0;
 

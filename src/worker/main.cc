@@ -126,8 +126,10 @@ Result<std::shared_ptr<const runtime::Model>> Load(const Arguments& arguments, S
 Result<ring::Hello> Greet(const Result<std::shared_ptr<const runtime::Model>>& model) {
   if (!model) return model.error();
   const runtime::ModelInfo& info = (*model)->info();
-  return ring::Hello{
-      .inputs = Describe(info.inputs), .outputs = Describe(info.outputs), .target = info.target};
+  return ring::Hello{.inputs = Describe(info.inputs),
+                     .outputs = Describe(info.outputs),
+                     .target = info.target,
+                     .weights_hash = info.weights_hash};
 }
 
 // All that serving needs; the sandbox is shut when this exists.

@@ -8,8 +8,8 @@
 //   Shut                no more processes or threads; filter 2, on all threads
 //
 // Landlock comes before the threads because it binds the calling thread and those that it starts;
-// filter 2 after them because it denies starting any. The reference order of security.md
-// section 4.3 has Landlock last, where it would miss the pool's threads and the loading.
+// filter 2 after them because it denies starting any. With Landlock last, as it is
+// often shown, it would miss the pool's threads and the loading.
 //
 // Sources: prctl(2), landlock(7), seccomp(2), setrlimit(2).
 // SPDX-License-Identifier: Apache-2.0

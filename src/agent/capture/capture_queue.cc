@@ -93,6 +93,15 @@ void CaptureQueue::Remember(const std::string& capture_id) {
   }
 }
 
+void CaptureQueue::NoteSample(const CaptureRecord& record) {
+  EpochMs& latest = latest_samples_[record.model_handle];
+  latest = std::max(latest, record.inference_time);
+  if (latest_samples_.size() <= kLatestSamplesMax) return;
+  latest_samples_.erase(std::min_element(
+      latest_samples_.begin(), latest_samples_.end(),
+      [](const auto& left, const auto& right) { return left.second < right.second; }));
+}
+
 Result<CaptureStatus> CaptureQueue::StatusOf(const std::string& capture_id) const {
   std::lock_guard lock(mutex_);
   const auto found = statuses_.find(capture_id);
@@ -162,8 +171,7 @@ void CaptureQueue::WriteBatch(const std::vector<CaptureRecord>& batch) {
       const auto known = statuses_.find(record->capture_id);
       if (known != statuses_.end())
         known->second = status ? CaptureStatus::kSuccess : CaptureStatus::kFailure;
-      EpochMs& latest = latest_samples_[record->model_handle];
-      if (status) latest = std::max(latest, record->inference_time);
+      if (status) NoteSample(*record);
     }
   }
 }

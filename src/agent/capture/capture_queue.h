@@ -21,6 +21,8 @@ namespace kedge::agent {
 
 constexpr uint64_t kCaptureBufferBytesMax = 64 << 20;  // of all records that wait; more are refused
 constexpr size_t kCaptureStatusesMax = 10'000;         // ids remembered; the oldest are forgotten
+constexpr size_t kLatestSamplesMax =
+    64;  // handles, as models can be loaded; the oldest is forgotten
 constexpr EpochMs kFutureToleranceMs = 1'000;
 
 // The numbers of enum CaptureDataStatus in api/agent.proto.
@@ -55,7 +57,7 @@ class CaptureQueue {
   Result<CaptureStatus> StatusOf(const std::string& capture_id) const;
   // Writes everything that waits now and returns when it is done.
   void Flush();
-  // Inference time of the model's newest record that was written; 0: none.
+  // Inference time of the model's newest record that was written; 0: none, or forgotten.
   EpochMs LatestSample(const std::string& model_handle) const;
 
  private:
@@ -64,6 +66,7 @@ class CaptureQueue {
   Status WriteFolder(const Path& folder, const std::vector<const CaptureRecord*>& records);
   void WriteBatch(const std::vector<CaptureRecord>& batch);
   void Remember(const std::string& capture_id);
+  void NoteSample(const CaptureRecord& record);
 
   FileSystem& disk_;
   const Clock& clock_;

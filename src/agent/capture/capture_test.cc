@@ -179,6 +179,23 @@ TEST_F(CaptureTest, ABufferOfBytesHasItsLimitToo) {
   EXPECT_EQ(queue.Put(big("2")).error().code, Code::kResourceExhausted);
 }
 
+TEST_F(CaptureTest, TheSampleOfTheHandleUsedLongestAgoIsForgotten) {
+  options_.batch_size = options_.buffer_size = kLatestSamplesMax + 1;
+  CaptureQueue queue(disk_, clock_, options_);
+  for (size_t i = 0; i <= kLatestSamplesMax; ++i) {
+    CaptureRecord record = Record("id-" + std::to_string(i));
+    record.model_handle = "m" + std::to_string(i);
+    record.inference_time = clock_.NowMs();
+    clock_.Advance(std::chrono::milliseconds(1));
+    ASSERT_TRUE(queue.Put(std::move(record)));
+  }
+  queue.Flush();
+  EXPECT_EQ(queue.LatestSample("m0"), 0);
+  EXPECT_EQ(queue.LatestSample("m1"), kNow + 1);
+  EXPECT_EQ(queue.LatestSample("m" + std::to_string(kLatestSamplesMax)),
+            kNow + static_cast<EpochMs>(kLatestSamplesMax));
+}
+
 TEST_F(CaptureTest, WithoutADestinationNothingIsTaken) {
   options_.disk_path = "";
   CaptureQueue queue(disk_, clock_, options_);

@@ -1,8 +1,10 @@
 // The program kedge-compile as its callers see it: words, exit codes, files, and nothing left
 // behind. SPDX-License-Identifier: Apache-2.0
 #include <cstdlib>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 
 #include "base/json/json.h"
 #include "base/subprocess.h"
@@ -121,6 +123,22 @@ TEST_F(KedgeCompile, PrintsTheGraphAfterAPass) {
       Run({"model.onnx", "-o", "out", "--input", "x=3x4", "--print-after", "fold-constants"});
   EXPECT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_THAT(result.output, HasSubstr("# after fold-constants\ngraph (%x: f32[3x4])"));
+}
+
+TEST_F(KedgeCompile, RemovesWhatAKilledCompilationLeft) {
+  const std::string killed = ".out.0123456789ab.new", running = ".out.ab0123456789.new";
+  const std::string of_others = ".out.000000000000.new", other_place = ".out2.0123456789ab.new";
+  for (const std::string& name : {killed, running, of_others, other_place})
+    ASSERT_TRUE(disk_.MakeDirectories(folder_.path() / name, 0755));
+  Write(killed + "/model.so", "half of it");
+  Write(of_others + "/letter.txt", "dear");
+  const auto lock = OpenFile(folder_.path() / running, O_RDONLY | O_DIRECTORY);
+  ASSERT_TRUE(lock.has_value());
+  ASSERT_EQ(::flock(lock->get(), LOCK_EX), 0);
+  const auto result = Run({"model.onnx", "-o", "out", "--input", "x=3x4"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(Names(),
+              testing::UnorderedElementsAre("model.onnx", "out", of_others, running, other_place));
 }
 
 TEST_F(KedgeCompile, ErrorsAreOneSentenceAndLeaveNothingBehind) {

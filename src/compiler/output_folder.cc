@@ -5,7 +5,9 @@
 #include <array>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <vector>
 
 #include "base/crypto/crypto.h"
 
@@ -34,6 +36,32 @@ Status CheckPlace(const Path& place) {
   return {};
 }
 
+constexpr size_t kTagBytes = 6;
+constexpr std::string_view kSuffix = ".new";
+
+// Held, by an open descriptor, as long as the folder's maker lives; without effect where the file
+// system has no locks.
+bool Lock(const FileDescriptor& folder) { return ::flock(folder.get(), LOCK_EX | LOCK_NB) == 0; }
+
+// Removes the folders that compilations to the same place left when they were killed. One that
+// still runs holds its lock.
+void Sweep(const Path& parent, const std::string& prefix) {
+  std::error_code error;
+  std::vector<Path> left;
+  std::filesystem::directory_iterator walk(parent, error), end;
+  for (; !error && walk != end; walk.increment(error)) {
+    const std::string name = walk->path().filename().string();
+    const size_t bytes = prefix.size() + 2 * kTagBytes + kSuffix.size();
+    if (name.size() != bytes || !name.starts_with(prefix) || !name.ends_with(kSuffix)) continue;
+    const std::string tag = name.substr(prefix.size(), 2 * kTagBytes);
+    if (tag.find_first_not_of("0123456789abcdef") == std::string::npos) left.push_back(*walk);
+  }
+  for (const Path& path : left) {
+    auto folder = OpenFile(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (folder && Lock(*folder) && CheckPlace(path)) std::filesystem::remove_all(path, error);
+  }
+}
+
 }  // namespace
 
 Result<OutputFolder> OutputFolder::Make(const Path& given) {
@@ -44,14 +72,23 @@ Result<OutputFolder> OutputFolder::Make(const Path& given) {
   std::error_code error;
   std::filesystem::create_directories(place.parent_path(), error);
   if (error) return ErrnoError(error.value(), "making " + place.parent_path().string());
-  const Path path = place.parent_path() / ("." + place.filename().string() + "." +
-                                           HexEncode(crypto::RandomBytes(6)) + ".new");
+  const std::string prefix = "." + place.filename().string() + ".";
+  Sweep(place.parent_path(), prefix);
+  const Path path = place.parent_path() /
+                    (prefix + HexEncode(crypto::RandomBytes(kTagBytes)) + std::string(kSuffix));
   if (::mkdir(path.c_str(), 0755) != 0) return ErrnoError(errno, "making " + path.string());
-  return OutputFolder(place, path);
+  KEDGE_TRY(FileDescriptor lock, OpenFile(path, O_RDONLY | O_DIRECTORY));
+  if (!Lock(lock) && errno == EWOULDBLOCK) {
+    return FailedPrecondition("another compilation to '" + place.string() + "' took '" +
+                              path.string() + "' for a leftover; try again");
+  }
+  return OutputFolder(place, path, std::move(lock));
 }
 
 OutputFolder::OutputFolder(OutputFolder&& other) noexcept
-    : place_(std::move(other.place_)), path_(std::exchange(other.path_, {})) {}
+    : place_(std::move(other.place_)),
+      path_(std::exchange(other.path_, {})),
+      lock_(std::move(other.lock_)) {}
 
 OutputFolder::~OutputFolder() {
   std::error_code ignored;

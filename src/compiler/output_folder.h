@@ -1,5 +1,6 @@
 // The folder that a compilation writes: made beside its place under another name, and put there by
-// one rename when everything is in it.
+// one rename when everything is in it. It is locked meanwhile, so that the next compilation to the
+// same place can tell what a killed one left, and removes it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -26,10 +27,12 @@ class OutputFolder {
   Status Commit();
 
  private:
-  OutputFolder(Path place, Path path) : place_(std::move(place)), path_(std::move(path)) {}
+  OutputFolder(Path place, Path path, FileDescriptor lock)
+      : place_(std::move(place)), path_(std::move(path)), lock_(std::move(lock)) {}
 
   Path place_;
   Path path_;  // empty once committed or moved from
+  FileDescriptor lock_;
 };
 
 }  // namespace kedge::compiler

@@ -66,11 +66,6 @@ int Graph::Producer(ValueId id) const {
   return -1;
 }
 
-void Graph::ReplaceUses(ValueId from, ValueId to) {
-  for (Node& node : nodes) std::replace(node.inputs.begin(), node.inputs.end(), from, to);
-  std::replace(outputs.begin(), outputs.end(), from, to);
-}
-
 namespace {
 
 template <class T>

@@ -95,8 +95,6 @@ struct Graph {
   // Index of the node that makes the value, or -1 for inputs and constants. O(nodes); build a table
   // for loops (graph/uses.h).
   int Producer(ValueId id) const;
-  // Lets every node input and graph output that names `from` name `to`.
-  void ReplaceUses(ValueId from, ValueId to);
 
  private:
   std::string UniqueName(std::string name);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/passes/canonicalise.h"
 
+#include <algorithm>
+
 #include "compiler/graph/uses.h"
 #include "compiler/passes/canonicalise_rules.h"
 #include "compiler/passes/edit.h"
@@ -59,14 +61,58 @@ void MergePairs(Graph& graph) {
   }
 }
 
-void RemoveIdentities(Graph& graph) {
-  std::vector<bool> removed(graph.nodes.size(), false);
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    if (node.op == "Identity") removed[i] = BypassNode(graph, node, node.inputs[0]);
+// Takes Identity nodes out in one walk: their readers read the input, or, where the result is a
+// graph output, the maker of the input makes that. An output that is an input, a constant or an
+// output under another name keeps its node.
+class IdentityRemover {
+ public:
+  explicit IdentityRemover(Graph& graph)
+      : graph_(graph), uses_(graph), removed_(graph.nodes.size(), false) {
+    for (size_t i = 0; i < graph.values.size(); ++i) names_.push_back(static_cast<ValueId>(i));
   }
-  RemoveNodes(graph, removed);
-}
+
+  void Run() {
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      if (graph_.nodes[i].op == "Identity") removed_[i] = Bypass(graph_.nodes[i]);
+    }
+    for (Node& node : graph_.nodes) {
+      for (ValueId& id : node.inputs) id = Resolve(id);
+    }
+    RemoveNodes(graph_, removed_);
+  }
+
+ private:
+  // What a value is called now. A result is named after a value that was resolved, which may be
+  // renamed to a graph output once: at most two steps.
+  ValueId Resolve(ValueId id) const {
+    while (id != kNoValue && names_[static_cast<size_t>(id)] != id) {
+      id = names_[static_cast<size_t>(id)];
+    }
+    return id;
+  }
+
+  bool Bypass(const Node& node) {
+    const ValueId from = node.outputs[0], to = Resolve(node.inputs[0]);
+    if (!uses_.is_output[static_cast<size_t>(from)]) {
+      names_[static_cast<size_t>(from)] = to;
+      return true;
+    }
+    const int maker = uses_.producer[static_cast<size_t>(to)];
+    if (maker < 0 || uses_.is_output[static_cast<size_t>(to)]) return false;
+    auto& outputs = graph_.nodes[static_cast<size_t>(maker)].outputs;
+    std::replace(outputs.begin(), outputs.end(), to, from);
+    uses_.producer[static_cast<size_t>(from)] = maker;
+    names_[static_cast<size_t>(to)] = from;
+    return true;
+  }
+
+  Graph& graph_;
+  Uses uses_;
+  std::vector<bool> removed_;
+  std::vector<ValueId> names_;  // by value: itself, or the value that stands for it
+};
+
+void RemoveIdentities(Graph& graph) { IdentityRemover(graph).Run(); }
 
 }  // namespace
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/passes/edit.h"
 
-#include <algorithm>
-
 namespace kedge::compiler {
 
 void RemoveNodes(Graph& graph, const std::vector<bool>& removed) {
@@ -13,23 +11,6 @@ void RemoveNodes(Graph& graph, const std::vector<bool>& removed) {
     ++kept;
   }
   graph.nodes.resize(kept);
-}
-
-bool BypassNode(Graph& graph, const Node& node, ValueId to) {
-  const ValueId from = node.outputs[0];
-  const auto is_output = [&graph](ValueId id) {
-    return std::find(graph.outputs.begin(), graph.outputs.end(), id) != graph.outputs.end();
-  };
-  if (!is_output(from)) {
-    graph.ReplaceUses(from, to);
-    return true;
-  }
-  const int maker = graph.Producer(to);
-  if (maker < 0 || is_output(to)) return false;
-  Node& producer = graph.nodes[static_cast<size_t>(maker)];
-  std::replace(producer.outputs.begin(), producer.outputs.end(), to, from);
-  graph.ReplaceUses(to, from);
-  return true;
 }
 
 ValueId AddLike(Graph& graph, ValueId named, const std::string& suffix, DType dtype, Shape shape) {

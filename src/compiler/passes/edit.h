@@ -13,12 +13,6 @@ namespace kedge::compiler {
 // Removes the nodes that are marked; the others keep their order.
 void RemoveNodes(Graph& graph, const std::vector<bool>& removed);
 
-// Lets the readers of the node's only output read `to`, another value of the same type, so that the
-// node is no longer needed. An output of the graph keeps its value: then the maker of `to` makes it
-// instead. False, and nothing changes, if that cannot be (`to` is an input, a constant or itself an
-// output of the graph). The caller removes the node.
-bool BypassNode(Graph& graph, const Node& node, ValueId to);
-
 // Appends a value of this type named after another one.
 ValueId AddLike(Graph& graph, ValueId named, const std::string& suffix, DType dtype, Shape shape);
 

@@ -376,6 +376,8 @@ TEST(Emitters, IndicesAndResize) {
        "%i = const i64[2x1] {3, 1} %y = ScatterND(%x, %i, %u) : f32[?]"},
       {"%i: i64[3]",
        "%d = const i64[scalar] {100} %v = const f32[2] {0.5, 2} %y = OneHot(%i, %d, %v) : f32[?]"},
+      {"%i: i8[9]",
+       "%d = const i64[scalar] {300} %v = const f32[2] {0.5, 2} %y = OneHot(%i, %d, %v) : f32[?]"},
       {"%x: f32[1x2x3x4]",
        "%s = const f32[4] {1, 1, 2, 2} %y = Resize(%x, _, %s) {mode = \"nearest\"} : f32[?]"},
       {"%x: f32[1x2x3x4]",

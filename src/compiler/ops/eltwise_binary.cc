@@ -3,7 +3,7 @@
 //   Both have one type, but Pow (the result has the base's) and PRelu (slope broadcasts to X only).
 //   Comparisons and And, Or, Xor give bool. Integers wrap; x / 0 and x mod 0 are 0 for integers.
 //   Attributes: fmod int 0 (Mod: 1 takes the dividend's sign, needed for floats), direction string
-//   "LEFT" or "RIGHT" (BitShift, required).
+//   "LEFT" or "RIGHT" (BitShift, required; unsigned only).
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
@@ -86,6 +86,11 @@ const BinaryOp& Find(std::string_view name) {
   return *found;
 }
 
+bool IsUnsigned(DType dtype) {
+  return dtype == DType::kU8 || dtype == DType::kU16 || dtype == DType::kU32 ||
+         dtype == DType::kU64;
+}
+
 Status CheckTypes(const Node& node, const BinaryOp& op, std::span<const Operand> operands) {
   if (node.op != "Pow") KEDGE_TRY_STATUS(RequireSameType(operands[0], operands[1]));
   for (const Operand& operand : operands) {
@@ -108,6 +113,9 @@ Result<OutputTypes> Infer(const Node& node, std::span<const Operand> operands) {
   if (node.op == "Mod" && IsFloat(operands[0].dtype) && IntAttribute(node, "fmod", 0) == 0)
     return InvalidArgument("attribute 'fmod' must be 1 for floats");
   if (node.op == "BitShift") {
+    if (!IsUnsigned(operands[0].dtype)) {
+      return InvalidArgument("it does not take " + std::string(DTypeName(operands[0].dtype)));
+    }
     const std::string direction = StringAttribute(node, "direction", "");
     if (direction != "LEFT" && direction != "RIGHT")
       return InvalidArgument("attribute 'direction' is '" + direction + "'");

@@ -111,7 +111,7 @@ Result<OutputTypes> InferRange(const Node&, std::span<const Operand> operands) {
   const double count = std::ceil((limit - start) / delta);
   if (delta == 0 || std::isnan(count) || count > static_cast<double>(kElementsMax))
     return InvalidArgument("the range has no end");
-  return OneOutput(operands[0].dtype, Shape{std::max<int64_t>(0, static_cast<int64_t>(count))});
+  return OneOutput(operands[0].dtype, Shape{static_cast<int64_t>(std::max(0.0, count))});
 }
 
 Status EvaluateRange(const Node&, std::span<const Tensor* const> inputs,

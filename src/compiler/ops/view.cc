@@ -107,6 +107,8 @@ Result<OutputTypes> InferSame(const Node&, std::span<const Operand> operands) {
 
 Result<OutputTypes> InferDropout(const Node& node, std::span<const Operand> operands) {
   const Operand& training = operands[2];
+  if (training.present && training.shape.elements() != 1)
+    return InvalidArgument("input 'training_mode' is not a scalar");
   if (training.present &&
       (training.constant == nullptr || ElementAsDouble(*training.constant, 0) != 0))
     return Unimplemented("dropout in training mode is not supported");

@@ -125,15 +125,15 @@ inline int ScatterTuples(const TupleShape& shape, const Extents& target, const I
 }
 
 // y[o][d][i] = indices[o][i] == d (or d - depth) ? on : off; an index outside gives only off.
+// Compared as f64, which has every depth there is: in an index's own type 255 could be -1.
 template <class T, class I>
 inline void OneHot(int64_t outer, int64_t depth, int64_t inner, const I* indices, const T* values,
                    T* y) {
   for (int64_t o = 0; o < outer; ++o) {
     for (int64_t d = 0; d < depth; ++d) {
       for (int64_t i = 0; i < inner; ++i) {
-        const I index = indices[o * inner + i];
-        const bool on =
-            index == static_cast<I>(d) || (index < 0 && index == static_cast<I>(d - depth));
+        const auto index = static_cast<double>(indices[o * inner + i]);
+        const bool on = index == static_cast<double>(index < 0 ? d - depth : d);
         y[(o * depth + d) * inner + i] = values[on ? 1 : 0];
       }
     }

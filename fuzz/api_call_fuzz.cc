@@ -1,6 +1,7 @@
 // Bodies of API calls: the first line names the operation, the rest is the body. What passes the
 // description must be what the handlers rely on: reading it again changes nothing, it can be
-// written, and a heartbeat that passes is one the codec reads. SPDX-License-Identifier: Apache-2.0
+// written, and a heartbeat that passes is one the codec reads.
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 #include <string_view>
 

@@ -1,5 +1,6 @@
 // Signature bundles: our strict reader, and the lenient one for foreign tools, which must accept
-// whatever the strict one does. SPDX-License-Identifier: Apache-2.0
+// whatever the strict one does.
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 
 #include "trust/bundle.h"

@@ -1,5 +1,6 @@
 // The messages between device and server, as both sides read them: whatever is taken must be
-// written again as the same. SPDX-License-Identifier: Apache-2.0
+// written again as the same.
+// SPDX-License-Identifier: Apache-2.0
 #include "protocol/device_credentials.h"
 #include "protocol/edge_api.h"
 

@@ -1,5 +1,6 @@
 // The archives that compilation jobs are given: whatever comes, only plain files within the limits
-// are unpacked. SPDX-License-Identifier: Apache-2.0
+// are unpacked.
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 
 #include "base/check.h"

@@ -1,5 +1,6 @@
 // The package reader on foreign bytes: as a file, and as the tar inside a well-framed file, so that
-// the framing's checksum does not stop every mutation. SPDX-License-Identifier: Apache-2.0
+// the framing's checksum does not stop every mutation.
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 #include <sys/mman.h>
 

@@ -1,5 +1,6 @@
 // Runs a fuzz target over every file of a corpus folder: the ordinary test that any compiler can
-// build. SPDX-License-Identifier: Apache-2.0
+// build.
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

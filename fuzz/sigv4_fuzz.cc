@@ -1,6 +1,7 @@
 // The SigV4 verifier over requests in text form: "METHOD target", headers, an empty line, the body.
 // The secret is known, so that an input can get all the way to an accepted signature; the corpus
-// holds signed requests. SPDX-License-Identifier: Apache-2.0
+// holds signed requests.
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 #include <string_view>
 

@@ -4,6 +4,7 @@
 Tests (*_test.cc and folders testing/) may also include what another folder's testing/ offers.
 Also checks that a third-party header is named only where layers.txt says, that no two folders include
 each other, and that each folder has a README.md of at most 30 lines. Exits 1 with one line a violation.
+SPDX-License-Identifier: Apache-2.0
 """
 import os
 import re

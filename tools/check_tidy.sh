@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs clang-tidy-19 with the checks of .clang-tidy: tools/check_tidy.sh [FILE.cc...]   (default: all sources of build/dev)
 # Needs a configured build/dev. Takes minutes for the whole tree, so it is not part of scripts/test.
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -f build/dev/compile_commands.json ] || { echo "tidy: configure first: cmake --preset dev" >&2; exit 1; }

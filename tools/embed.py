@@ -3,6 +3,7 @@
 
 The struct is declared in base/embedded.h. Names are relative to --base. Raw string literals are cut
 into pieces of 15,000 bytes, below what compilers must accept.
+SPDX-License-Identifier: Apache-2.0
 """
 import argparse
 import os

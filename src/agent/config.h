@@ -1,6 +1,7 @@
 // The agent's configuration: one flat JSON object with the keys of SageMaker Edge Manager's agent
 // (`sagemaker_edge_...`) and ours (`kedge_...`). config.cc has the table of all keys; each one has
-// a row in docs/agent-configuration.md. SPDX-License-Identifier: Apache-2.0
+// a row in docs/agent-configuration.md.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

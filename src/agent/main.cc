@@ -1,5 +1,6 @@
 // kedge-agent: the program on every device. Reads like its life: configure, start what is deployed,
-// serve, keep in touch with the server, stop. SPDX-License-Identifier: Apache-2.0
+// serve, keep in touch with the server, stop.
+// SPDX-License-Identifier: Apache-2.0
 #include <csignal>
 #include <memory>
 #include <unistd.h>

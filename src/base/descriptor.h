@@ -1,6 +1,6 @@
 // Open files by descriptor: owning, reading, writing and mapping them. Needs nothing but the C
-// library, so that programs on a device can use it without base/file.h. SPDX-License-Identifier:
-// Apache-2.0
+// library, so that programs on a device can use it without base/file.h.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <filesystem>

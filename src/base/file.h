@@ -2,7 +2,8 @@
 // (base/testing/faulty_file_system.h).
 //
 // An answer of success from a function that says "durably" means: the bytes and the directory entry
-// were synced. SPDX-License-Identifier: Apache-2.0
+// were synced.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <filesystem>

@@ -6,7 +6,8 @@
 //   native").Required(); if (auto exit_code = flags.Parse(argc, argv)) return *exit_code;
 //
 // --help and --version are there by themselves. Exit codes of all our programs: 0 success, 1
-// failure, 2 wrong command line. SPDX-License-Identifier: Apache-2.0
+// failure, 2 wrong command line.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // Waiting on a 32-bit word until another thread, or another process that maps the same memory,
-// changes it. Source: futex(2). SPDX-License-Identifier: Apache-2.0
+// changes it. Source: futex(2).
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 // One JSON object a line on standard error: {"time":"...","level":"info","message":"...",
 // fields...}. Never blocks on anything but standard error itself; a line is written by one
-// write(2), so lines of several threads do not mix. SPDX-License-Identifier: Apache-2.0
+// write(2), so lines of several threads do not mix.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <initializer_list>

@@ -1,7 +1,8 @@
 // Errors as values. A function that can fail for a reason outside the program returns Result<T> or
 // Status; the caller must look at it (all three types are [[nodiscard]]). Members are named as in
 // std::expected, so that a later swap is one file. Codes are gRPC's canonical ones with their
-// numbers: mapping to gRPC is a cast, to HTTP one table. SPDX-License-Identifier: Apache-2.0
+// numbers: mapping to gRPC is a cast, to HTTP one table.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

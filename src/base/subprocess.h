@@ -1,5 +1,6 @@
 // Other programs as subprocesses: their output is captured up to a limit, they end by a deadline,
-// and they die with us. SPDX-License-Identifier: Apache-2.0
+// and they die with us.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

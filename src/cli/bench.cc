@@ -3,7 +3,8 @@
 // The figures mean what those of ../shared/peers mean, so that both can be compared in one
 // interleaved run: `p50_us` and `min_us` are CPU time of the process that runs the model for one
 // thread, wall time for more; the times are taken around a single run, inside that process, so they
-// hold nothing of the way to it. SPDX-License-Identifier: Apache-2.0
+// hold nothing of the way to it.
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>

@@ -1,6 +1,7 @@
 // `kedge conform` with a stand-in for kedge-compile: a script that gives a compiled model of C,
 // refuses, fails or crashes, by the name of the case. What the real compiler does with ONNX's cases
-// is tests/conformance. SPDX-License-Identifier: Apache-2.0
+// is tests/conformance.
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdlib>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

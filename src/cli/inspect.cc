@@ -1,5 +1,6 @@
 // `kedge inspect`: says what a model, a compiled model or a package is, without running anything of
-// it. SPDX-License-Identifier: Apache-2.0
+// it.
+// SPDX-License-Identifier: Apache-2.0
 #include <cinttypes>
 #include <cstdio>
 

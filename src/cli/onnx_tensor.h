@@ -3,8 +3,8 @@
 //
 // Read straight from protobuf's wire format: a field is a varint key (number << 3 | kind) and a
 // value, kinds 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes. Sources: protobuf.dev
-// "Encoding"; onnx/onnx.proto (TensorProto, ModelProto, GraphProto). SPDX-License-Identifier:
-// Apache-2.0
+// "Encoding"; onnx/onnx.proto (TensorProto, ModelProto, GraphProto).
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// keygen, package and verify as an operator runs them. SPDX-License-Identifier: Apache-2.0
+// keygen, package and verify as an operator runs them.
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstdlib>
 #include <gmock/gmock.h>

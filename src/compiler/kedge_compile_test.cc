@@ -1,5 +1,6 @@
 // The program kedge-compile as its callers see it: words, exit codes, files, and nothing left
-// behind. SPDX-License-Identifier: Apache-2.0
+// behind.
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdlib>
 #include <fcntl.h>
 #include <gmock/gmock.h>

@@ -1,5 +1,6 @@
 // Where the server puts a body while it arrives: in memory up to a limit, else in a file; its
-// SHA-256 is computed on the way. SPDX-License-Identifier: Apache-2.0
+// SHA-256 is computed on the way.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <optional>

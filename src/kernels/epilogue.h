@@ -4,7 +4,8 @@
 // for V a vector of floats. The emitter names one of these; a new one is a struct here.
 //
 // NaN stays NaN: Larger and Smaller return their second argument if one is NaN, so x always stands
-// second. SPDX-License-Identifier: Apache-2.0
+// second.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "elementary.h"

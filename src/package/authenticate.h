@@ -1,5 +1,6 @@
 // The step between reading a package's first two files and believing anything: inside package/
-// only. SPDX-License-Identifier: Apache-2.0
+// only.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

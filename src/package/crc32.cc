@@ -1,6 +1,7 @@
 // Eight tables, eight bytes a step ("slicing-by-8": Kounavis, Berry, "A Systematic Approach to
 // Building High Performance Software-Based CRC Generators", 2005). Table k gives the effect of a
-// byte that stands k bytes before the end of a group. SPDX-License-Identifier: Apache-2.0
+// byte that stands k bytes before the end of a group.
+// SPDX-License-Identifier: Apache-2.0
 #include "package/crc32.h"
 
 #include <array>

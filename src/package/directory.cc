@@ -1,5 +1,6 @@
 // A package that somebody unpacked. The same promise as for the file: exactly the signed files,
-// each opened once, never through a link. SPDX-License-Identifier: Apache-2.0
+// each opened once, never through a link.
+// SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>

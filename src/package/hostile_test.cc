@@ -1,5 +1,6 @@
 // Packages that somebody built to be misread. Every one is framed and signed as well as its maker
-// can; the reader must name what is wrong. SPDX-License-Identifier: Apache-2.0
+// can; the reader must name what is wrong.
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <functional>
 #include <gmock/gmock.h>

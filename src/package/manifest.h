@@ -1,5 +1,6 @@
 // `sagemaker_edge_manifest`: what a package says about itself. Canonical JSON, described in
-// docs/formats/model-package.md. SPDX-License-Identifier: Apache-2.0
+// docs/formats/model-package.md.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

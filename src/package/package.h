@@ -1,5 +1,6 @@
 // The model package: <model>-<version>.tar.gz in one canonical form. docs/formats/model-package.md
-// describes it. SPDX-License-Identifier: Apache-2.0
+// describes it.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <map>

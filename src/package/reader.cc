@@ -1,5 +1,6 @@
 // Reading and verifying in one pass. After the manifest and its signature everything that must
-// follow is known; the rest is comparing. SPDX-License-Identifier: Apache-2.0
+// follow is known; the rest is comparing.
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 // Reading members of a JSON object into plain fields, with errors that name the member's path. Used
-// by this folder's codecs. SPDX-License-Identifier: Apache-2.0
+// by this folder's codecs.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <optional>

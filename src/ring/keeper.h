@@ -3,7 +3,8 @@
 //
 // It is one thread from the process's start to its end because the kernel's "kill the child when
 // its parent dies" (PR_SET_PDEATHSIG) means the starting thread: a worker started from a
-// short-lived thread would die with that. SPDX-License-Identifier: Apache-2.0
+// short-lived thread would die with that.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <chrono>

@@ -4,7 +4,8 @@
 // descriptor and never by a name that could have come to mean another file; kedge_model_query,
 // which only returns an address and is made of instructions that every CPU of the architecture has,
 // gives the description; the description is checked (model_info.h); the CPU must have what it
-// names. Only then may kedge_model_run be called. SPDX-License-Identifier: Apache-2.0
+// names. Only then may kedge_model_run be called.
+// SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -10,7 +10,8 @@
 //   scratch/                      emptied at each start
 //
 // Every step is atomic and is done only if its result is missing, so a start that was killed is
-// finished by the next one. SPDX-License-Identifier: Apache-2.0
+// finished by the next one.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

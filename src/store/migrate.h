@@ -1,6 +1,7 @@
 // Numbered migrations: store/migrations/NNNN_what.sql, compiled in, applied in order, each in a
 // transaction of its own together with its row in schema_migrations. schema.sql is what they add up
-// to (a test compares). SPDX-License-Identifier: Apache-2.0
+// to (a test compares).
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "store/store.h"

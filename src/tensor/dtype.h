@@ -1,5 +1,6 @@
 // Element types. The numbers are ours, stand in the compiled model's C ABI (api/kedge_model.h) and
-// never change. SPDX-License-Identifier: Apache-2.0
+// never change.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

@@ -5,7 +5,8 @@
 // bundle.h instead, which is not.
 //
 // Source: OpenSSF Model Signing specification 1.0, sections 4 (bundle), 5 (predicate), 6.1 and 6.2
-// (enumeration), 8 (verification), 11 (older bundles). SPDX-License-Identifier: Apache-2.0
+// (enumeration), 8 (verification), 11 (older bundles).
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <map>

@@ -1,5 +1,6 @@
 // Against the OpenSSF Model Signing specification's own vectors and folders signed by its reference
-// implementation (../shared/vectors/oms). SPDX-License-Identifier: Apache-2.0
+// implementation (../shared/vectors/oms).
+// SPDX-License-Identifier: Apache-2.0
 #include "trust/model_signing.h"
 
 #include <cstdlib>

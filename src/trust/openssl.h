@@ -1,5 +1,6 @@
 // OpenSSL objects that free themselves, and the few operations on them that this folder shares.
-// Inside trust/ only. SPDX-License-Identifier: Apache-2.0
+// Inside trust/ only.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

@@ -1,6 +1,6 @@
 // kedge-worker as a whole, driven through ring::WorkerProcess: what it answers, how it ends, and
-// that nothing a model does reaches further than its own process. SPDX-License-Identifier:
-// Apache-2.0
+// that nothing a model does reaches further than its own process.
+// SPDX-License-Identifier: Apache-2.0
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>

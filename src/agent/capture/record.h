@@ -1,5 +1,6 @@
 // One capture: the tensors of an inference and what the application adds, and its line of JSON.
-// docs/formats/capture.md describes the format. SPDX-License-Identifier: Apache-2.0
+// docs/formats/capture.md describes the format.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

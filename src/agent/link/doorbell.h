@@ -1,4 +1,5 @@
-// Wakes a loop that sleeps until something is due. SPDX-License-Identifier: Apache-2.0
+// Wakes a loop that sleeps until something is due.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <chrono>

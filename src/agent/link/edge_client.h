@@ -1,5 +1,6 @@
 // The device's calls to the server: the three operations of protocol/edge_api.h and reading
-// objects, each signed with the device's own key. SPDX-License-Identifier: Apache-2.0
+// objects, each signed with the device's own key.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,5 @@
-// The registry with real packages and real workers. SPDX-License-Identifier: Apache-2.0
+// The registry with real packages and real workers.
+// SPDX-License-Identifier: Apache-2.0
 #include "agent/models/registry.h"
 
 #include <csignal>

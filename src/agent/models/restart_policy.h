@@ -4,8 +4,8 @@
 // version, so that a broken model never becomes an endless loop of restarts. A worker that was
 // killed from outside (an operator, the kernel's out-of-memory killer) is not the model's fault and
 // gets no strike. Between restarts the wait grows: nothing after the first end, then 50 ms, 100 ms
-// and so on up to 5 s, as long as workers live shorter than kSteadyAfter. SPDX-License-Identifier:
-// Apache-2.0
+// and so on up to 5 s, as long as workers live shorter than kSteadyAfter.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <chrono>

@@ -5,7 +5,8 @@
 // comes next, and the keeper starts the next one before any client has to ask.
 //
 // A model is a pure function. So a run whose worker died is run again, once, on the next worker;
-// the client sees nothing but a longer wait. SPDX-License-Identifier: Apache-2.0
+// the client sees nothing but a longer wait.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

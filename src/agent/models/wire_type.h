@@ -1,5 +1,6 @@
 // The seven element types of the agent's interface (api/agent.proto, enum DataType, same numbers)
-// and how the model's own types appear there. SPDX-License-Identifier: Apache-2.0
+// and how the model's own types appear there.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// The thread that tells the server how the device is. SPDX-License-Identifier: Apache-2.0
+// The thread that tells the server how the device is.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <thread>

@@ -1,4 +1,5 @@
-// Memory that only the start needed. SPDX-License-Identifier: Apache-2.0
+// Memory that only the start needed.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 namespace kedge::agent {

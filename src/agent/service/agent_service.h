@@ -1,4 +1,5 @@
-// The seven calls of api/agent.proto. SPDX-License-Identifier: Apache-2.0
+// The seven calls of api/agent.proto.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "agent.grpc.pb.h"

@@ -3,7 +3,8 @@
 // The client makes the segment, fills it and then takes all write permission off it, its own too,
 // so that the bytes stay what they were while we read them. They are copied once, into the worker's
 // ring; the worker never sees the segment. (Edge Manager's interface names it POSIX shared memory,
-// but its clients send shmids.) SPDX-License-Identifier: Apache-2.0
+// but its clients send shmids.)
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // Signed packages of small models for the agent's tests: written in C, packed by the real writer,
-// run by the real worker. SPDX-License-Identifier: Apache-2.0
+// run by the real worker.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
 // What the agent remembers over restarts: the deployed models, the deployment that is under way,
-// and results that the server has not acknowledged yet. SPDX-License-Identifier: Apache-2.0
+// and results that the server has not acknowledged yet.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <optional>

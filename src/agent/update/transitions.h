@@ -4,7 +4,8 @@
 //
 // Until the switch the models that answer are untouched; the switch itself is one write of the
 // state file. So at every row either the old or the new model is the one that is loaded after a
-// restart. SPDX-License-Identifier: Apache-2.0
+// restart.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <optional>

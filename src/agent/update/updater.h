@@ -4,7 +4,8 @@
 // A deployment is done as a whole: every package is downloaded, installed and probed beside what
 // runs, then one write of the state file makes all of them current, then the handles go over. With
 // ROLLBACK_ON_FAILURE one failure drops the whole deployment; with DO_NOTHING the models that work
-// are switched and the others stay as they were. SPDX-License-Identifier: Apache-2.0
+// are switched and the others stay as they were.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <functional>

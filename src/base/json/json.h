@@ -1,7 +1,8 @@
 // JSON: a value type, a strict reader (simdjson inside) and a writer.
 //
 // Integers keep 64 bits; a number with a fraction or exponent is a double. Objects keep the order
-// of their members. SPDX-License-Identifier: Apache-2.0
+// of their members.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // The real disk with one fault: the n-th mutating call fails, once or from then on. A test runs its
 // scenario with n = 0, 1, 2, ... until no call fails any more, and checks after each run that
-// nothing was lost. SPDX-License-Identifier: Apache-2.0
+// nothing was lost.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

@@ -2,7 +2,8 @@
 //
 // One file a family of kernels: lower_fast_conv.cc (matrix products too), lower_fast_winograd.cc,
 // lower_fast_depthwise.cc, lower_fast_pool.cc, lower_fast_softmax.cc, lower_fast_blocked.cc. What a
-// node must be like stands in fast_forms.h. SPDX-License-Identifier: Apache-2.0
+// node must be like stands in fast_forms.h.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "compiler/codegen/fast_forms.h"

@@ -1,5 +1,6 @@
 // Operators whose indices are tensors: Gather, GatherElements, GatherND, ScatterElements,
-// ScatterND, OneHot. SPDX-License-Identifier: Apache-2.0
+// ScatterND, OneHot.
+// SPDX-License-Identifier: Apache-2.0
 #include "compiler/codegen/lowering.h"
 #include "compiler/codegen/reorder.h"
 #include "compiler/codegen/source.h"

@@ -2,8 +2,8 @@
 // attached to its input (or the input to the output, where the output is the caller's memory), the
 // parts of a Split to the whole, and the inputs of a Concat along the outermost real axis to its
 // output, so that none of these moves a byte. Only a value that fills its whole tree is ever
-// attached, so two values that overlap always hold the same data. SPDX-License-Identifier:
-// Apache-2.0
+// attached, so two values that overlap always hold the same data.
+// SPDX-License-Identifier: Apache-2.0
 #include "compiler/codegen/plan_builder.h"
 
 #include <algorithm>

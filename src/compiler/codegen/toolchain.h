@@ -3,7 +3,8 @@
 //
 // Each distinct kernel is a translation unit of its own, so that a model known before compiles only
 // its tables. The cache holds one file for each digest of everything that decides an object:
-// source, headers, flags, compiler version. SPDX-License-Identifier: Apache-2.0
+// source, headers, flags, compiler version.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <map>

@@ -1,5 +1,6 @@
 // Copies whose source index is a table for each dimension, and weighted sums along one axis:
-// padding that repeats what is there, and resizing. SPDX-License-Identifier: Apache-2.0
+// padding that repeats what is there, and resizing.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "../kernel.h"

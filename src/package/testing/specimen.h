@@ -1,4 +1,5 @@
-// A small signed package to test with, and its parts. SPDX-License-Identifier: Apache-2.0
+// A small signed package to test with, and its parts.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

@@ -1,6 +1,7 @@
 // Compiled models for tests: a few lines of C, built with clang into a real shared object, so that
 // tests of the runtime, the worker and the agent need no compiler of ours and can be as hostile as
-// they like. SPDX-License-Identifier: Apache-2.0
+// they like.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

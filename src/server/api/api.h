@@ -1,4 +1,5 @@
-// The API's door: an HTTP request in, an AWS answer out. SPDX-License-Identifier: Apache-2.0
+// The API's door: an HTTP request in, an AWS answer out.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "http/server.h"

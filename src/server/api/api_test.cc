@@ -1,4 +1,5 @@
-// What the operations do, and who may call them. SPDX-License-Identifier: Apache-2.0
+// What the operations do, and who may call them.
+// SPDX-License-Identifier: Apache-2.0
 #include "server/api/api.h"
 
 #include <future>

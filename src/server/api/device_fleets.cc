@@ -1,4 +1,5 @@
-// Fleets. SPDX-License-Identifier: Apache-2.0
+// Fleets.
+// SPDX-License-Identifier: Apache-2.0
 #include "server/api/context.h"
 #include "server/api/lookup.h"
 #include "server/api/paging.h"

@@ -1,4 +1,5 @@
-// What a device asks and reports. SPDX-License-Identifier: Apache-2.0
+// What a device asks and reports.
+// SPDX-License-Identifier: Apache-2.0
 #include "protocol/edge_api.h"
 #include "server/api/context.h"
 #include "server/api/desired_state.h"

@@ -1,4 +1,5 @@
-// Deployment plans and their stages. SPDX-License-Identifier: Apache-2.0
+// Deployment plans and their stages.
+// SPDX-License-Identifier: Apache-2.0
 #include <charconv>
 #include <set>
 

@@ -1,4 +1,5 @@
-// Packaging jobs: rows that the job runner works on. SPDX-License-Identifier: Apache-2.0
+// Packaging jobs: rows that the job runner works on.
+// SPDX-License-Identifier: Apache-2.0
 #include "server/api/context.h"
 #include "server/api/job_list.h"
 #include "server/api/lookup.h"

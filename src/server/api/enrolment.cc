@@ -1,4 +1,5 @@
-// Access keys of devices and the certificate they trust. SPDX-License-Identifier: Apache-2.0
+// Access keys of devices and the certificate they trust.
+// SPDX-License-Identifier: Apache-2.0
 #include "server/api/context.h"
 #include "server/api/lookup.h"
 #include "server/auth/access_key.h"

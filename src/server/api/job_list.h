@@ -1,4 +1,5 @@
-// What the two kinds of jobs share. SPDX-License-Identifier: Apache-2.0
+// What the two kinds of jobs share.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "server/api/input.h"

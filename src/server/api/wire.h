@@ -1,6 +1,7 @@
 // What goes over the wire besides results: errors in AWS's form, one table from our codes to AWS's.
 // Every error is JSON and carries both `__type` and the x-amzn-ErrorType header, because the AWS
-// clients read one or the other. SPDX-License-Identifier: Apache-2.0
+// clients read one or the other.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

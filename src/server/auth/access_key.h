@@ -1,4 +1,5 @@
-// New access keys. SPDX-License-Identifier: Apache-2.0
+// New access keys.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "store/tables/devices.h"

@@ -1,4 +1,5 @@
-// Who calls. SPDX-License-Identifier: Apache-2.0
+// Who calls.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// One compilation job, from its row to its result. SPDX-License-Identifier: Apache-2.0
+// One compilation job, from its row to its result.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "blob/blob_store.h"

@@ -1,4 +1,5 @@
-// Objects of the store as local files of a job, and back. SPDX-License-Identifier: Apache-2.0
+// Objects of the store as local files of a job, and back.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "blob/blob_store.h"

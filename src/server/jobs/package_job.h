@@ -1,4 +1,5 @@
-// One packaging job, from its row to its result. SPDX-License-Identifier: Apache-2.0
+// One packaging job, from its row to its result.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "server/jobs/compile_job.h"

@@ -1,7 +1,8 @@
 // kedge-compile in a sandbox: bubblewrap with all namespaces (no network, no other processes), the
 // toolchain and its libraries read-only, nothing of the machine's but that, an empty /tmp of
 // limited size, limits on CPU, memory and file size, and a deadline. What it writes is hostile
-// input to us. SPDX-License-Identifier: Apache-2.0
+// input to us.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

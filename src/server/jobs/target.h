@@ -1,5 +1,6 @@
 // From the API's words for a machine to one of the compiler's targets. docs/targets.md has the
-// table. SPDX-License-Identifier: Apache-2.0
+// table.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
 // Regular expressions of the API's constraints. RE2 inside: a hostile text cannot make it slow or
-// exhaust the stack, as backtracking matchers can. SPDX-License-Identifier: Apache-2.0
+// exhaust the stack, as backtracking matchers can.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

@@ -5,7 +5,8 @@
 //
 // A work that fails is undone alone. An error of the disk undoes the whole batch, and nobody in it
 // is told success. After an I/O error the store takes no more writes: a later fsync may claim
-// success although the pages are gone. SPDX-License-Identifier: Apache-2.0
+// success although the pages are gone.
+// SPDX-License-Identifier: Apache-2.0
 #include "store/sqlite/sqlite_store.h"
 
 #include <atomic>

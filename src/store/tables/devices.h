@@ -1,4 +1,5 @@
-// Devices, their last heartbeat and their access keys, as rows. SPDX-License-Identifier: Apache-2.0
+// Devices, their last heartbeat and their access keys, as rows.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "store/tables/list_statement.h"

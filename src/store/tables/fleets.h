@@ -1,4 +1,5 @@
-// Fleets and the devices in them, as rows. SPDX-License-Identifier: Apache-2.0
+// Fleets and the devices in them, as rows.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "store/tables/list_statement.h"

@@ -1,5 +1,6 @@
 // SELECT statements of lists: filters, a stable order, and pages that go on after a row ("keyset"),
-// so that page 1,000 costs as much as page 1. SPDX-License-Identifier: Apache-2.0
+// so that page 1,000 costs as much as page 1.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <optional>

@@ -42,6 +42,16 @@ std::optional<int64_t> Row::IntegerOrNull(size_t column) const {
   return Integer(column);
 }
 
+Result<int64_t> Transaction::ExecuteMany(std::string_view sql,
+                                         std::span<const std::vector<Value>> rows) {
+  int64_t changed = 0;
+  for (const std::vector<Value>& row : rows) {
+    KEDGE_TRY(const int64_t count, Execute(sql, row));
+    changed += count;
+  }
+  return changed;
+}
+
 Status Store::Write(Work work) {
   std::promise<Status> promise;
   std::future<Status> answer = promise.get_future();

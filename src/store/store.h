@@ -58,6 +58,11 @@ class Transaction {
   virtual Result<Rows> Query(std::string_view sql, std::span<const Value> parameters) = 0;
   // Rows inserted, changed or deleted.
   virtual Result<int64_t> Execute(std::string_view sql, std::span<const Value> parameters) = 0;
+  // The statement once for each row of parameters, in their order; the rows inserted, changed or
+  // deleted in all. Stops at the first error. An engine behind a network sends them together, so
+  // this is how many rows are written at once.
+  virtual Result<int64_t> ExecuteMany(std::string_view sql,
+                                      std::span<const std::vector<Value>> rows);
   // Several statements without parameters: migrations.
   virtual Status ExecuteScript(const std::string& sql) = 0;
 

@@ -1,0 +1,165 @@
+// kedge-server serve: builds the parts, most general first, and waits for a signal.
+// SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <cstdio>
+#include <unistd.h>
+
+#include "base/flags.h"
+#include "base/log.h"
+#include "base/subprocess.h"
+#include "http/server.h"
+#include "server/api/api.h"
+#include "server/api/wire.h"
+#include "server/commands/command.h"
+#include "server/config.h"
+#include "server/installation.h"
+#include "server/jobs/package_job.h"
+#include "server/open_store.h"
+#include "server/s3/s3_door.h"
+
+namespace kedge::server {
+
+#define KEDGE_COMMAND(word, function, summary) int function(int argc, const char* const* argv);
+#include "server/commands/commands.inc"
+#undef KEDGE_COMMAND
+
+namespace {
+
+constexpr std::chrono::seconds kStopGrace{10};
+constexpr size_t kPackagingThreads = 2;
+
+// SIGTERM and SIGINT wait for sigwait(); threads started later inherit that.
+sigset_t BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+void PrintLine(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+http::Response TransportError(int status, std::string_view message) {
+  const std::string code = status == 503   ? "ServiceUnavailable"
+                           : status == 413 ? "RequestEntityTooLarge"
+                           : status >= 500 ? "InternalFailure"
+                                           : "SerializationException";
+  return ErrorResponse({status, code, std::string(message)}, NewRequestId());
+}
+
+// What a key may do in the object store. A failing store lets nobody in.
+bool MayUseObject(const Authenticator& authenticator, const std::string& access_key_id,
+                  S3Action action, const blob::ObjectName& object) {
+  const auto allowed = action == S3Action::kReadObject
+                           ? authenticator.MayReadObject(access_key_id, object)
+                           : authenticator.IsAdministrator(access_key_id);
+  if (!allowed) LogError("reading access keys failed", {{"error", allowed.error().message}});
+  return allowed && *allowed;
+}
+
+S3Options MakeS3Options(const Context& context) {
+  const Authenticator& authenticator = context.authenticator;
+  return {
+      .store = context.blobs,
+      .clock = context.clock,
+      .lookup =
+          [&](const std::string& id) { return authenticator.SecretOf(id).value_or(std::nullopt); },
+      .cache = &authenticator.cache(),
+      .allowed =
+          [&](const std::string& id, S3Action action, const std::string& bucket,
+              const std::string& key) {
+            return MayUseObject(authenticator, id, action, {bucket, key});
+          },
+      .region = context.arns.region};
+}
+
+Status Run(const Config& config, const sigset_t& stop_signals) {
+  PosixFileSystem disk;
+  const SystemClock clock;
+  const Folders folders{std::filesystem::absolute(config.data)};
+  KEDGE_TRY(const FileDescriptor lock, PrepareFolders(disk, folders));
+  KEDGE_TRY(const SigningKey key, LoadSigningKey(disk, folders, clock));
+  KEDGE_TRY(const auto store,
+            OpenStore(config, folders, [](const Error&) { kill(getpid(), SIGTERM); }));
+  KEDGE_TRY(const auto blobs, OpenBlobs(config, folders, disk, clock));
+  KEDGE_TRY(const std::string new_key, EnsureAdministrator(disk, folders, clock, *store));
+
+  const JobContext jobs{.disk = disk,
+                        .store = *store,
+                        .blobs = *blobs,
+                        .clock = clock,
+                        .signer = *key.signer,
+                        .signing_certificate_pem = key.certificate_pem,
+                        .programs = ExecutableDirectory(),
+                        .scratch = folders.scratch(),
+                        .compile_cache = folders.compile_cache(),
+                        .sandboxed = !config.unsandboxed_jobs};
+  KEDGE_TRY(const auto compilation,
+            JobRunner::Start(*store, clock, store::JobKind::kCompilation,
+                             static_cast<size_t>(config.compile_jobs),
+                             [&](const JobRun& run) { return RunCompilationJob(jobs, run); }));
+  KEDGE_TRY(const auto packaging,
+            JobRunner::Start(*store, clock, store::JobKind::kPackaging, kPackagingThreads,
+                             [&](const JobRun& run) { return RunPackagingJob(jobs, run); }));
+
+  KEDGE_TRY(const Catalogue catalogue, Catalogue::Load(OperationFiles()));
+  const Arns arns{.region = config.region, .account = config.account};
+  const Authenticator authenticator(*store, clock);
+  const Context context{.store = *store,
+                        .blobs = *blobs,
+                        .clock = clock,
+                        .authenticator = authenticator,
+                        .arns = arns,
+                        .signer = *key.signer,
+                        .signing_certificate_pem = key.certificate_pem,
+                        .compilation_jobs = *compilation,
+                        .packaging_jobs = *packaging};
+  KEDGE_TRY(const auto api, Api::Make(catalogue, context));
+
+  const S3Door door(MakeS3Options(context));
+  const auto handler = [&](const http::Request& request, const http::Responder& responder) {
+    if (api->Owns(request)) return api->Handle(request, responder);
+    responder(door.Handle(request));
+  };
+  http::ServerOptions listen;
+  KEDGE_TRY_STATUS(ReadListen("--listen", config.listen, listen));
+  listen.spool_directory = folders.scratch();
+  KEDGE_TRY(const auto server, http::Server::Start(listen, handler, TransportError));
+  PrintLine(new_key);
+  PrintLine("listening on http://" + listen.address + ":" + std::to_string(server->port()) + "\n");
+  int signal = 0;
+  sigwait(&stop_signals, &signal);
+  LogInfo("stopping", {{"signal", std::to_string(signal)}});
+  server->Stop(kStopGrace);
+  if (store->failed()) return Unavailable("the database failed");
+  return {};
+}
+
+}  // namespace
+
+int Serve(int argc, const char* const* argv) {
+  Config config;
+  Flags flags(argv[0], "Serves fleets, jobs, deployments and objects.");
+  DeclareStorage(flags, config);
+  DeclareServing(flags, config);
+  flags.Footer(
+      "At the first start an access key is made, printed and kept in DATA/administrator.env.\n"
+      "Log lines (JSON) go to standard error. SIGTERM and SIGINT stop the server cleanly.");
+  if (const auto code = flags.Parse(argc, argv)) return *code;
+  if (const auto status = CheckConfig(config); !status) {
+    static_cast<void>(Fail(argv[0], status.error()));
+    return kExitUsage;
+  }
+  const sigset_t stop_signals = BlockStopSignals();
+  if (const auto status = Run(config, stop_signals); !status) {
+    return Fail(argv[0], status.error());
+  }
+  return kExitSuccess;
+}
+
+}  // namespace kedge::server

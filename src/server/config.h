@@ -1,0 +1,35 @@
+// The settings of kedge-server: one struct, declared once for all commands.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/flags.h"
+#include "base/result.h"
+#include "http/server.h"
+
+namespace kedge::server {
+
+struct Config {
+  std::string data;                       // folder of what belongs to this node
+  std::string listen = "127.0.0.1:8080";  // ADDRESS:PORT of the API
+  std::string region = "us-east-1";       // in resource names
+  std::string account = "000000000000";   // in resource names, 12 digits
+  int64_t compile_jobs = 0;               // at a time; set from the cores by DeclareServing
+  bool unsandboxed_jobs = false;
+};
+
+// What every command needs: where the installation is.
+void DeclareStorage(Flags& flags, Config& config);
+// What `serve` needs besides.
+void DeclareServing(Flags& flags, Config& config);
+
+// kInvalidArgument naming the setting, if two settings do not fit or one is malformed.
+Status CheckConfig(const Config& config);
+
+// "ADDRESS:PORT" into `options`. kInvalidArgument naming `setting`.
+Status ReadListen(const std::string& setting, const std::string& listen,
+                  http::ServerOptions& options);
+
+}  // namespace kedge::server

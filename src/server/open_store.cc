@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/open_store.h"
+
+#include "store/sqlite/sqlite_store.h"
+
+namespace kedge::server {
+
+Result<std::unique_ptr<store::Store>> OpenStore(const Config&, const Folders& folders,
+                                                std::function<void(const Error&)> on_failure) {
+  return store::OpenSqliteStore({.file = folders.database(), .on_failure = std::move(on_failure)});
+}
+
+Result<std::unique_ptr<blob::BlobStore>> OpenBlobs(const Config&, const Folders& folders,
+                                                   FileSystem& disk, const Clock& clock) {
+  return blob::OpenFileBlobStore(disk, folders.objects(), clock);
+}
+
+}  // namespace kedge::server

@@ -1,0 +1,23 @@
+// The one place that names engines: which database and which object store a configuration means.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "blob/blob_store.h"
+#include "server/config.h"
+#include "server/installation.h"
+#include "store/store.h"
+
+namespace kedge::server {
+
+// Opens the database, made and migrated if need be. `on_failure` is called once, from another
+// thread, when the database may not be written any more.
+Result<std::unique_ptr<store::Store>> OpenStore(const Config& config, const Folders& folders,
+                                                std::function<void(const Error&)> on_failure);
+// Borrows disk and clock.
+Result<std::unique_ptr<blob::BlobStore>> OpenBlobs(const Config& config, const Folders& folders,
+                                                   FileSystem& disk, const Clock& clock);
+
+}  // namespace kedge::server

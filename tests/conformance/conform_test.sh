@@ -14,7 +14,7 @@ expect() {
   output=$("$kedge" conform "$@") || true
   printf '%s\n' "$output" | grep -v '^PASS' || true
   if [ "$(printf '%s\n' "$output" | tail -1)" != "$want" ]; then echo "FAILED: wanted '$want'"; exit 1; fi
-  if printf '%s\n' "$output" | grep -qE '^REFUSED [^ ]+ *$'; then echo "FAILED: a refusal without a reason"; exit 1; fi
+  if grep -qE '^REFUSED [^ ]+ *$' <<<"$output"; then echo "FAILED: a refusal without a reason"; exit 1; fi
 }
 
 case $1 in

@@ -205,9 +205,10 @@ Result<Catalogue> Catalogue::Load(std::span<const EmbeddedFile> files) {
   for (const auto& [service_name, text] : services) {
     ShapeTable shapes(catalogue.shapes_);
     KEDGE_TRY_STATUS(
-        ForEachMember(text, "shapes", [&](const std::string& name, const json::Value&) {
+        ForEachMember(text, "shapes", [&](const std::string& name, const json::Value&) -> Status {
+          if (shapes.Find(name)) return InvalidArgument("is defined already");
           shapes.Declare(name);
-          return Status();
+          return {};
         }));
     KEDGE_TRY_STATUS(
         ForEachMember(text, "shapes", [&](const std::string& name, const json::Value& value) {
@@ -217,12 +218,12 @@ Result<Catalogue> Catalogue::Load(std::span<const EmbeddedFile> files) {
       auto operation = std::make_unique<Operation>();
       operation->service = service_name;
       KEDGE_TRY_STATUS(ReadOperation(name, value, shapes, *operation));
-      if (operation->path.empty()) {
-        operation->target = text.target_prefix + "." + name;
-        catalogue.by_target_[operation->target] = operation.get();
-      } else {
-        catalogue.by_path_[operation->path] = operation.get();
-      }
+      if (operation->path.empty()) operation->target = text.target_prefix + "." + name;
+      const bool is_new =
+          operation->path.empty()
+              ? catalogue.by_target_.emplace(operation->target, operation.get()).second
+              : catalogue.by_path_.emplace(operation->path, operation.get()).second;
+      if (!is_new) return InvalidArgument("is defined already");
       catalogue.operations_.push_back(std::move(operation));
       return {};
     };

@@ -43,6 +43,18 @@ TEST(Catalogue, FindsOperationsByTargetAndByPath) {
   EXPECT_TRUE(catalogue.FindByPath("/Post")->device_access);
 }
 
+TEST(Catalogue, RefusesANameThatTwoFilesDefine) {
+  const EmbeddedFile shapes[] = {
+      {"a.json", R"({"service":"s","shapes":{"A":{"type":"string"}}})"},
+      {"b.json", R"({"service":"s","shapes":{"A":{"type":"integer"}}})"}};
+  EXPECT_EQ(Catalogue::Load(shapes).error(), InvalidArgument("b.json: 'A': is defined already"));
+  constexpr std::string_view kDo =
+      R"({"service":"s","operations":{"Do":{"docs":"Does.","input":{}}}})";
+  const EmbeddedFile operations[] = {{"a.json", kDo}, {"b.json", kDo}};
+  EXPECT_EQ(Catalogue::Load(operations).error(),
+            InvalidArgument("b.json: 'Do': is defined already"));
+}
+
 TEST(Catalogue, NamesMistakesInDescriptions) {
   const struct {
     const char* text;

@@ -4,7 +4,11 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
+#include <cstdlib>
+#include <sstream>
 
 namespace kedge {
 
@@ -12,11 +16,55 @@ struct Flags::State {
   CLI::App app;
   std::string program;
   bool own_version = false;
+  std::string environment_prefix;  // empty: no settings but the command line's
+  bool print_settings = false;
 };
 
 namespace {
 
 CLI::Option* AsOption(void* option) { return static_cast<CLI::Option*>(option); }
+
+constexpr std::string_view kConfigOption = "config";
+constexpr std::string_view kPrintOption = "print-config";
+
+// KEDGE_SERVER_COMPILE_JOBS of --compile-jobs.
+std::string EnvironmentName(const std::string& prefix, const std::string& option) {
+  std::string name = prefix + "_";
+  for (const char c : option) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+// "--name=value" of what the environment sets: in front of the command line, whose values are later
+// and count.
+std::vector<std::string> EnvironmentArguments(const CLI::App& app, const std::string& prefix) {
+  std::vector<std::string> arguments;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_lnames().empty() || !option->get_configurable()) continue;
+    const std::string& name = option->get_lnames().front();
+    if (const char* value = std::getenv(EnvironmentName(prefix, name).c_str())) {
+      arguments.push_back("--" + name + "=" + value);
+    }
+  }
+  return arguments;
+}
+
+// "postgresql://user:secret@host" -> "postgresql://user:***@host"
+std::string WithoutPasswords(const std::string& line) {
+  const size_t scheme = line.find("://");
+  const size_t at = scheme == std::string::npos ? scheme : line.find('@', scheme);
+  const size_t colon = at == std::string::npos ? at : line.find(':', scheme + 3);
+  if (colon == std::string::npos || colon > at) return line;
+  return line.substr(0, colon + 1) + "***" + line.substr(at);
+}
+
+void PrintSettings(const CLI::App& app) {
+  std::istringstream lines(app.config_to_str(/*default_also=*/true, /*write_description=*/true));
+  for (std::string line; std::getline(lines, line);) {
+    std::printf("%s\n", WithoutPasswords(line).c_str());
+  }
+}
 
 }  // namespace
 
@@ -74,6 +122,20 @@ Flags::Argument Flags::Flag(const std::string& names, bool* value, const std::st
   return Argument(state_->app.add_flag(names, *value, help));
 }
 
+void Flags::Settings(const std::string& environment_prefix, UnknownSettings unknown) {
+  CLI::App& app = state_->app;
+  state_->environment_prefix = environment_prefix;
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_expected_max() == 1 || option->get_type_size() == 0) option->take_last();
+  }
+  app.set_config("--" + std::string(kConfigOption), "", "read settings from this TOML file");
+  app.allow_config_extras(unknown == UnknownSettings::kRefused ? CLI::config_extras_mode::error
+                                                               : CLI::config_extras_mode::ignore);
+  app.add_flag("--" + std::string(kPrintOption), state_->print_settings,
+               "print the settings as such a file and end")
+      ->configurable(false);
+}
+
 void Flags::Footer(const std::string& text) { state_->app.footer(text); }
 
 std::optional<int> Flags::Parse(int argc, const char* const* argv) {
@@ -82,14 +144,28 @@ std::optional<int> Flags::Parse(int argc, const char* const* argv) {
     return kExitSuccess;
   }
   try {
-    state_->app.parse(argc, argv);
-    return std::nullopt;
+    std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+    if (!state_->environment_prefix.empty()) {
+      const auto environment = EnvironmentArguments(state_->app, state_->environment_prefix);
+      arguments.insert(arguments.begin(), environment.begin(), environment.end());
+    }
+    std::reverse(arguments.begin(), arguments.end());  // CLI11 takes the last one first
+    state_->app.parse(std::move(arguments));
+    if (!state_->print_settings) return std::nullopt;
+    PrintSettings(state_->app);
+    return kExitSuccess;
   } catch (const CLI::CallForHelp&) {
     std::fputs(state_->app.help().c_str(), stdout);
     return kExitSuccess;
   } catch (const CLI::CallForVersion& version) {
     std::printf("%s\n", version.what());
     return kExitSuccess;
+  } catch (const CLI::ConfigError& error) {
+    std::string name = error.what();
+    name = name.substr(name.rfind(' ') + 1);
+    std::fprintf(stderr, "%s: '%s' in the settings file is not a setting (see %s --help)\n",
+                 state_->program.c_str(), name.c_str(), state_->program.c_str());
+    return kExitUsage;
   } catch (const CLI::ParseError& error) {
     std::fprintf(stderr, "%s: %s (see %s --help)\n", state_->program.c_str(), error.what(),
                  state_->program.c_str());

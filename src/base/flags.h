@@ -58,6 +58,17 @@ class Flags {
   Argument Option(const std::string& names, std::vector<std::string>* values,
                   const std::string& help);  // may be repeated
   Argument Flag(const std::string& names, bool* value, const std::string& help);
+  // The options may also stand in a file and in the environment. The command line beats the
+  // environment, the environment beats the file, the file the defaults; a repeated option's last
+  // value counts.
+  //   --config FILE    TOML lines, the options' names without dashes: listen = "0.0.0.0:8080"
+  //   PREFIX_LISTEN    environment: the name in capitals, '-' as '_'
+  //   --print-config   prints the settings as such a file (passwords in URLs as ***) and ends
+  // Call it after all options are declared. kUnknownRefused: a name in the file that is no option
+  // is a usage error; kUnknownIgnored is for commands that need a part of the settings.
+  enum class UnknownSettings { kRefused, kIgnored };
+  void Settings(const std::string& environment_prefix, UnknownSettings unknown);
+
   // Shown after the arguments by --help.
   void Footer(const std::string& text);
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/flags.h"
 
+#include <cstdlib>
 #include <gtest/gtest.h>
+
+#include "base/file.h"
 
 namespace kedge {
 namespace {
@@ -67,6 +70,111 @@ TEST(Flags, AnOwnVersionOptionReplacesTheFlag) {
   EXPECT_EQ(version, "1.0");
   EXPECT_EQ(parse({"--version"}, version), kExitSuccess);
   EXPECT_EQ(parse({}, version), kExitUsage);
+}
+
+// The settings of a program that has a file and an environment.
+struct Settings {
+  std::optional<int> exit_code;
+  std::string listen = "127.0.0.1:8080";
+  int64_t jobs = 1;
+  bool verbose = false;
+};
+
+Settings ParseSettings(std::vector<const char*> words, Flags::UnknownSettings unknown) {
+  Settings settings;
+  Flags flags("kedge test", "Does nothing.");
+  flags.Option("--listen", &settings.listen, "address");
+  flags.Option("--compile-jobs", &settings.jobs, "jobs").Range(1, 8);
+  flags.Flag("--verbose", &settings.verbose, "says more");
+  flags.Settings("KEDGE_TEST", unknown);
+  words.insert(words.begin(), "kedge");
+  settings.exit_code = flags.Parse(static_cast<int>(words.size()), words.data());
+  return settings;
+}
+
+TEST(Flags, SettingsComeFromFileEnvironmentAndCommandLine) {
+  const auto folder = TemporaryDirectory::Make();
+  ASSERT_TRUE(folder);
+  const struct {
+    const char* name;
+    const char* file;
+    std::vector<std::pair<const char*, const char*>> environment;
+    std::vector<const char*> words;
+    int64_t want_jobs;
+    bool want_verbose;
+    std::optional<int> want_exit;
+  } cases[] = {
+      {"defaults", "", {}, {}, 1, false, {}},
+      {"file", "compile-jobs = 2\nverbose = true\n", {}, {}, 2, true, {}},
+      {"environment beats file",
+       "compile-jobs = 2",
+       {{"KEDGE_TEST_COMPILE_JOBS", "3"}},
+       {},
+       3,
+       false,
+       {}},
+      {"a flag from the environment", "", {{"KEDGE_TEST_VERBOSE", "true"}}, {}, 1, true, {}},
+      {"command line beats both",
+       "compile-jobs = 2",
+       {{"KEDGE_TEST_COMPILE_JOBS", "3"}},
+       {"--compile-jobs", "4"},
+       4,
+       false,
+       {}},
+      {"bad value in the file", "compile-jobs = 99", {}, {}, 1, false, kExitUsage},
+      {"bad value in the environment",
+       "",
+       {{"KEDGE_TEST_COMPILE_JOBS", "x"}},
+       {},
+       1,
+       false,
+       kExitUsage},
+      {"unknown name in the file", "compil-jobs = 2", {}, {}, 1, false, kExitUsage},
+  };
+  const Path file = folder->path() / "kedge.toml";
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    ASSERT_TRUE(PosixFileSystem().WriteAtomically(file, AsBytes(std::string_view(c.file)), 0600));
+    for (const auto& [name, value] : c.environment) setenv(name, value, 1);
+    std::vector<const char*> words = {"--config", file.c_str()};
+    words.insert(words.end(), c.words.begin(), c.words.end());
+    const Settings settings = ParseSettings(words, Flags::UnknownSettings::kRefused);
+    for (const auto& [name, value] : c.environment) unsetenv(name);
+    EXPECT_EQ(settings.exit_code, c.want_exit);
+    if (c.want_exit) continue;
+    EXPECT_EQ(settings.jobs, c.want_jobs);
+    EXPECT_EQ(settings.verbose, c.want_verbose);
+  }
+}
+
+TEST(Flags, ACommandMayIgnoreSettingsOfOthers) {
+  const auto folder = TemporaryDirectory::Make();
+  ASSERT_TRUE(folder);
+  const Path file = folder->path() / "kedge.toml";
+  ASSERT_TRUE(PosixFileSystem().WriteAtomically(
+      file, AsBytes(std::string_view("of-another-command = 1\ncompile-jobs = 5\n")), 0600));
+  const Settings settings =
+      ParseSettings({"--config", file.c_str()}, Flags::UnknownSettings::kIgnored);
+  EXPECT_FALSE(settings.exit_code);
+  EXPECT_EQ(settings.jobs, 5);
+}
+
+TEST(Flags, PrintedSettingsAreAFileThatGivesThemBack) {
+  testing::internal::CaptureStdout();
+  const Settings printed = ParseSettings(
+      {"--compile-jobs", "6", "--listen", "postgresql://kedge:secret@db/x", "--print-config"},
+      Flags::UnknownSettings::kRefused);
+  const std::string text = testing::internal::GetCapturedStdout();
+  EXPECT_EQ(printed.exit_code, kExitSuccess);
+  EXPECT_EQ(text.find("secret"), std::string::npos) << text;
+  const auto folder = TemporaryDirectory::Make();
+  ASSERT_TRUE(folder);
+  const Path file = folder->path() / "kedge.toml";
+  ASSERT_TRUE(PosixFileSystem().WriteAtomically(file, AsBytes(text), 0600));
+  const Settings read = ParseSettings({"--config", file.c_str()}, Flags::UnknownSettings::kRefused);
+  EXPECT_FALSE(read.exit_code) << text;
+  EXPECT_EQ(read.jobs, 6);
+  EXPECT_EQ(read.listen, "postgresql://kedge:***@db/x");
 }
 
 }  // namespace

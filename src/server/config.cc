@@ -21,6 +21,11 @@ void DeclareServing(Flags& flags, Config& config) {
       "compile without a sandbox: only where no namespace can be made and models are trusted");
 }
 
+void DeclareSettings(Flags& flags, bool serves) {
+  flags.Settings("KEDGE_SERVER",
+                 serves ? Flags::UnknownSettings::kRefused : Flags::UnknownSettings::kIgnored);
+}
+
 Status CheckConfig(const Config& config) {
   if (config.account.size() != 12 ||
       config.account.find_first_not_of("0123456789") != std::string::npos) {

@@ -24,6 +24,9 @@ struct Config {
 void DeclareStorage(Flags& flags, Config& config);
 // What `serve` needs besides.
 void DeclareServing(Flags& flags, Config& config);
+// After the last option: all of them may stand in --config FILE and in KEDGE_SERVER_... too.
+// `serves`: whether both functions above were called.
+void DeclareSettings(Flags& flags, bool serves);
 
 // kInvalidArgument naming the setting, if two settings do not fit or one is malformed.
 Status CheckConfig(const Config& config);

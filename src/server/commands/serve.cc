@@ -147,6 +147,7 @@ int Serve(int argc, const char* const* argv) {
   Flags flags(argv[0], "Serves fleets, jobs, deployments and objects.");
   DeclareStorage(flags, config);
   DeclareServing(flags, config);
+  DeclareSettings(flags, /*serves=*/true);
   flags.Footer(
       "At the first start an access key is made, printed and kept in DATA/administrator.env.\n"
       "Log lines (JSON) go to standard error. SIGTERM and SIGINT stop the server cleanly.");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/bytes.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -106,6 +107,24 @@ Result<ByteBuffer> Base64Decode(std::string_view text) {
     for (size_t k = 0; k + 1 < n; ++k) bytes.push_back(static_cast<uint8_t>(group >> (16 - 8 * k)));
   }
   return bytes;
+}
+
+std::string Base64UrlEncode(Bytes bytes) {
+  std::string text = Base64Encode(bytes);
+  while (text.ends_with('=')) text.pop_back();
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  return text;
+}
+
+Result<ByteBuffer> Base64UrlDecode(std::string_view text) {
+  if (const size_t foreign = text.find_first_of("+/="); foreign != std::string_view::npos)
+    return InvalidArgument("text is not base64url at position " + std::to_string(foreign));
+  std::string standard(text);
+  std::replace(standard.begin(), standard.end(), '-', '+');
+  std::replace(standard.begin(), standard.end(), '_', '/');
+  standard.resize((text.size() + 3) / 4 * 4, '=');
+  return Base64Decode(standard);
 }
 
 uint32_t Crc32c(Bytes bytes, uint32_t crc) {

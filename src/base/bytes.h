@@ -36,6 +36,10 @@ std::string Base64Encode(Bytes bytes);
 // kInvalidArgument otherwise.
 Result<ByteBuffer> Base64Decode(std::string_view text);
 
+// RFC 4648 section 5, without padding: for URLs, headers and file names. Decoding is as strict.
+std::string Base64UrlEncode(Bytes bytes);
+Result<ByteBuffer> Base64UrlDecode(std::string_view text);
+
 // Little-endian scalars at any alignment. T: an arithmetic type.
 template <class T>
 T LoadLittle(const void* from) {

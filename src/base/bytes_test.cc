@@ -42,5 +42,14 @@ TEST(Bytes, Crc32cMatchesTheKnownCheckValue) {
   EXPECT_EQ(Crc32c(AsBytes("6789"), Crc32c(AsBytes("12345"))), 0xE3069283u);
 }
 
+TEST(Bytes, Base64UrlHasNoPaddingAndNoForeignDigits) {
+  const ByteBuffer bytes = {0xfb, 0xff, 0xfe, 0x00};
+  EXPECT_EQ(Base64UrlEncode(bytes), "-__-AA");
+  EXPECT_EQ(*Base64UrlDecode("-__-AA"), bytes);
+  EXPECT_EQ(*Base64UrlDecode(""), ByteBuffer());
+  for (const char* bad : {"+//+AA", "-__-AA==", "-__-A", "-__-AB", "-__-A A"})
+    EXPECT_FALSE(Base64UrlDecode(bad)) << bad;
+}
+
 }  // namespace
 }  // namespace kedge

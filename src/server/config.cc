@@ -8,6 +8,9 @@ namespace kedge::server {
 
 void DeclareStorage(Flags& flags, Config& config) {
   flags.Option("--data", &config.data, "folder that holds everything; made if absent").Required();
+  flags.Option(
+      "--master-key", &config.master_key,
+      "file of the key that seals secrets; DATA/keys/master.key, made if absent, if not given");
 }
 
 void DeclareServing(Flags& flags, Config& config) {

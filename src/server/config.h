@@ -13,6 +13,7 @@ namespace kedge::server {
 
 struct Config {
   std::string data;                       // folder of what belongs to this node
+  std::string master_key;                 // file; empty: DATA/keys/master.key
   std::string listen = "127.0.0.1:8080";  // ADDRESS:PORT of the API
   std::string region = "us-east-1";       // in resource names
   std::string account = "000000000000";   // in resource names, 12 digits

@@ -44,6 +44,12 @@ Result<FileDescriptor> PrepareFolders(FileSystem& disk, const Folders& folders) 
   return lock;
 }
 
+Result<Keyring> LoadKeyring(FileSystem& disk, const Folders& folders,
+                            const std::string& master_key) {
+  if (!master_key.empty()) return Keyring::Load(disk, master_key, /*make_if_absent=*/false);
+  return Keyring::Load(disk, folders.keys() / "master.key", /*make_if_absent=*/true);
+}
+
 Result<SigningKey> LoadSigningKey(FileSystem& disk, const Folders& folders, const Clock& clock) {
   const Path key_file = folders.keys() / "package.key.pem";
   const Path certificate_file = folders.keys() / "package.cert.pem";

@@ -1,6 +1,7 @@
 // What stands in the data folder, and making it at the first start:
 //
 //   lock                    held while a server runs on this folder
+//   keys/master.key         0600  seals the secrets in the database, see keys/keyring.h
 //   keys/package.key.pem    0600  signs packages
 //   keys/package.cert.pem         its certificate: what devices trust
 //   administrator.env       0600  the first access key, as lines for a shell
@@ -20,6 +21,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/file.h"
+#include "server/keys/keyring.h"
 #include "store/store.h"
 #include "trust/signing.h"
 
@@ -39,6 +41,11 @@ struct Folders {
 // Makes the folders, empties the scratch one and takes the lock, which is held as long as the
 // descriptor lives. kUnavailable if another server has it.
 Result<FileDescriptor> PrepareFolders(FileSystem& disk, const Folders& folders);
+
+// The keyring of `master_key`, a file that must exist; of DATA/keys/master.key, which is made if
+// need be, if that is empty.
+Result<Keyring> LoadKeyring(FileSystem& disk, const Folders& folders,
+                            const std::string& master_key);
 
 struct SigningKey {
   std::unique_ptr<trust::Signer> signer;

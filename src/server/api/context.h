@@ -11,6 +11,7 @@
 #include "server/api/input.h"
 #include "server/auth/authentication.h"
 #include "server/auth/identity.h"
+#include "server/keys/keyring.h"
 #include "server/schema/catalogue.h"
 #include "store/store.h"
 #include "trust/signing.h"
@@ -45,6 +46,7 @@ struct Context {
   const Clock& clock;
   const Authenticator& authenticator;
   const Arns& arns;
+  const Keyring& keyring;
   const trust::Signer& signer;
   const std::string& signing_certificate_pem;
   JobSignals& compilation_jobs;

@@ -83,6 +83,7 @@ Status Run(const Config& config, const sigset_t& stop_signals) {
   const SystemClock clock;
   const Folders folders{std::filesystem::absolute(config.data)};
   KEDGE_TRY(const FileDescriptor lock, PrepareFolders(disk, folders));
+  KEDGE_TRY(const Keyring keyring, LoadKeyring(disk, folders, config.master_key));
   KEDGE_TRY(const SigningKey key, LoadSigningKey(disk, folders, clock));
   KEDGE_TRY(const auto store,
             OpenStore(config, folders, [](const Error&) { kill(getpid(), SIGTERM); }));
@@ -115,6 +116,7 @@ Status Run(const Config& config, const sigset_t& stop_signals) {
                         .clock = clock,
                         .authenticator = authenticator,
                         .arns = arns,
+                        .keyring = keyring,
                         .signer = *key.signer,
                         .signing_certificate_pem = key.certificate_pem,
                         .compilation_jobs = *compilation,

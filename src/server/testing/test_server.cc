@@ -15,6 +15,8 @@ Result<std::unique_ptr<TestServer>> TestServer::Make() {
   server->folder_ = std::make_unique<TemporaryDirectory>(std::move(folder));
   const Folders folders{server->folder_->path()};
   KEDGE_TRY([[maybe_unused]] const FileDescriptor lock, PrepareFolders(server->disk_, folders));
+  KEDGE_TRY(Keyring keyring, LoadKeyring(server->disk_, folders, ""));
+  server->keyring_ = std::make_unique<Keyring>(std::move(keyring));
   KEDGE_TRY(server->key_, LoadSigningKey(server->disk_, folders, server->clock_));
   KEDGE_TRY(server->store_, store::OpenSqliteStore({.file = folders.database()}));
   KEDGE_TRY(server->blobs_,
@@ -27,6 +29,7 @@ Result<std::unique_ptr<TestServer>> TestServer::Make() {
                         .clock = server->clock_,
                         .authenticator = *server->authenticator_,
                         .arns = server->arns_,
+                        .keyring = *server->keyring_,
                         .signer = *server->key_.signer,
                         .signing_certificate_pem = server->key_.certificate_pem,
                         .compilation_jobs = server->compilation_jobs_,

@@ -45,6 +45,7 @@ class TestServer {
   FakeClock& clock() { return clock_; }
   RecordedSignals& compilation_jobs() { return compilation_jobs_; }
   const Authenticator& authenticator() const { return *authenticator_; }
+  const Keyring& keyring() const { return *keyring_; }
   const SigningKey& key() const { return key_; }
   FileSystem& disk() { return disk_; }
   Path folder() const { return folder_->path(); }
@@ -58,6 +59,7 @@ class TestServer {
   std::unique_ptr<TemporaryDirectory> folder_;
   PosixFileSystem disk_;
   FakeClock clock_;
+  std::unique_ptr<Keyring> keyring_;
   SigningKey key_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<blob::BlobStore> blobs_;

@@ -11,6 +11,8 @@
 #include "store/tables/devices.h"
 #include "store/tables/fleets.h"
 #include "store/tables/jobs.h"
+#include "store/tables/leases.h"
+#include "store/tables/nodes.h"
 
 namespace kedge::store {
 namespace {
@@ -409,6 +411,68 @@ TEST_P(StoreConformance, AssignmentsComeNewestStartFirst) {
     EXPECT_EQ(stage->pending, 1);
     KEDGE_TRY(const auto none, FindStageOfDeployment(t, "deployment-other"));
     EXPECT_FALSE(none);
+    return {};
+  });
+}
+
+TEST_P(StoreConformance, LeasesChangeHandsOnceAndFenceTheFormerHolder) {
+  const auto acquire = [](Transaction& t, const char* holder, EpochMs now) {
+    return AcquireLease(t, {.name = "stages", .holder = holder, .now = now, .ttl_ms = 100});
+  };
+  std::optional<Lease> first;
+  Write([&](Transaction& t) -> Status {
+    KEDGE_TRY(first, acquire(t, "a", 1000));
+    EXPECT_EQ(first->token, 1);
+    KEDGE_TRY(const auto busy, acquire(t, "b", 1099));
+    EXPECT_FALSE(busy);
+    KEDGE_TRY(first, RenewLease(t, *first, 1090, 100));
+    EXPECT_EQ(first->expires, 1190);
+    KEDGE_TRY(const auto still_busy, acquire(t, "b", 1189));
+    EXPECT_FALSE(still_busy);
+    return {};
+  });
+  std::optional<Lease> second;
+  Write([&](Transaction& t) -> Status {
+    KEDGE_TRY_STATUS(Fence(t, *first));  // expired, but nobody took it
+    KEDGE_TRY(second, acquire(t, "b", 1190));
+    EXPECT_EQ(second->token, 2);
+    return ReleaseLease(t, *first);  // not a's any more
+  });
+  const Work of_first[] = {[&](Transaction& t) { return Fence(t, *first); },
+                           [&](Transaction& t) -> Status {
+                             KEDGE_TRY([[maybe_unused]] const Lease l,
+                                       RenewLease(t, *first, 1200, 100));
+                             return {};
+                           }};
+  for (const Work& work : of_first) {
+    const auto status = store_->Write(work);
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error(), Aborted("lease 'stages' with token 1 was taken over"));
+  }
+  Write([&](Transaction& t) -> Status {
+    KEDGE_TRY_STATUS(Fence(t, *second));
+    KEDGE_TRY_STATUS(ReleaseLease(t, *second));
+    KEDGE_TRY(const auto third, acquire(t, "a", 1191));
+    EXPECT_EQ(third->token, 3);
+    return {};
+  });
+}
+
+TEST_P(StoreConformance, NodesAreSeenDrainAndGo) {
+  Write([](Transaction& t) -> Status {
+    KEDGE_TRY_STATUS(PutNode(t, {.id = "a", .address = "x:1", .version = "1", .seen = 10}));
+    KEDGE_TRY_STATUS(PutNode(t, {.id = "b", .address = "x:2", .version = "1", .seen = 20}));
+    KEDGE_TRY_STATUS(PutNode(t, {.id = "c", .seen = 30}));
+    KEDGE_TRY_STATUS(PutNode(t, {.id = "b", .seen = 40, .draining = true}));
+    KEDGE_TRY_STATUS(DeleteNode(t, "c"));
+    return DeleteNodesUnseenSince(t, 20);
+  });
+  Read([](Transaction& t) -> Status {
+    KEDGE_TRY(const auto nodes, ListNodes(t));
+    EXPECT_EQ(nodes.size(), 1u);
+    EXPECT_EQ(nodes.at(0).address, "x:2");
+    EXPECT_EQ(nodes.at(0).seen, 40);
+    EXPECT_TRUE(nodes.at(0).draining);
     return {};
   });
 }

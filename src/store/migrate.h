@@ -9,7 +9,7 @@
 namespace kedge::store {
 
 struct Migration {
-  int64_t version;  // from the file's name, 1, 2, 3 ...
+  int64_t version;  // from the file's name; grows
   std::string_view name;
   std::string_view sql;
 };

@@ -121,3 +121,19 @@ CREATE TABLE definitions (
   sha1 text NOT NULL,
   PRIMARY KEY (deployment_name, model_handle)
 );
+
+CREATE TABLE nodes (
+  id text PRIMARY KEY NOT NULL,
+  address text NOT NULL,
+  version text NOT NULL,
+  started_ms bigint NOT NULL,
+  seen_ms bigint NOT NULL,
+  draining bigint NOT NULL
+);
+
+CREATE TABLE leases (
+  name text PRIMARY KEY NOT NULL,
+  holder text NOT NULL,
+  token bigint NOT NULL,
+  expires_ms bigint NOT NULL
+);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "server/api/wire.h"
+#include "server/auth/authorise.h"
 #include "server/schema/validate.h"
 
 namespace kedge::server {
@@ -75,7 +76,7 @@ void Api::Call(const Operation& operation, const std::string& body, const Identi
   if (const auto status = CheckConstraints(operation.input, *typed); !status) {
     return refuse(ToAws(status.error(), &operation));
   }
-  if (const auto status = Authorise(identity, operation, *typed); !status) {
+  if (const auto status = Authorise(context_.store, identity, operation, *typed); !status) {
     return refuse(ToAws(status.error(), &operation));
   }
   const LaterHandler* handler = router_.Find(operation.name);

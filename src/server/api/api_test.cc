@@ -374,7 +374,7 @@ TEST_F(ApiTest, DevicesKeysOpenTheirOwnDoorsOnly) {
   ExpectError(server_->CallAs(device, "GetDeployments", DeviceBody("d2")), "AccessDeniedException",
               "device 'd1' of fleet 'lab' is not authorized to act for another device");
   for (const auto& operation : server_->catalogue().operations()) {
-    if (operation->device_access) continue;
+    if (operation->access == Role::kDevice) continue;
     SCOPED_TRACE(operation->name);
     const Answer answer = server_->CallAs(device, operation->name, "{}");
     EXPECT_TRUE(answer.error == "AccessDeniedException" || answer.error == "ValidationException")

@@ -54,7 +54,8 @@ store::FleetOrder ReadOrder(const std::string& sort_by) {
 Result<json::Value> ListDeviceFleets(const Context& context, const Call& call) {
   const Input input = call.input();
   KEDGE_TRY(const store::Page page, ReadPage(input, call.operation));
-  const store::FleetFilter filter{.name_contains = input.TextOrNone("NameContains"),
+  const store::FleetFilter filter{.visible_fleets = call.identity.fleets,
+                                  .name_contains = input.TextOrNone("NameContains"),
                                   .window = ReadWindow(input),
                                   .order = ReadOrder(input.Text("SortBy"))};
   store::PageOf<store::Fleet> fleets;

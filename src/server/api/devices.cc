@@ -86,7 +86,8 @@ Result<json::Value> DescribeDevice(const Context& context, const Call& call) {
 Result<json::Value> ListDevices(const Context& context, const Call& call) {
   const Input input = call.input();
   KEDGE_TRY(const store::Page page, ReadPage(input, call.operation));
-  const store::DeviceFilter filter{.fleet_contains = input.TextOrNone("DeviceFleetName"),
+  const store::DeviceFilter filter{.visible_fleets = call.identity.fleets,
+                                   .fleet_contains = input.TextOrNone("DeviceFleetName"),
                                    .model_contains = input.TextOrNone("ModelName"),
                                    .heartbeat_after = input.Time("LatestHeartbeatAfter")};
   store::PageOf<store::Device> devices;

@@ -191,7 +191,8 @@ store::PlanOrder ReadOrder(const std::string& sort_by) {
 Result<json::Value> ListEdgeDeploymentPlans(const Context& context, const Call& call) {
   const Input input = call.input();
   KEDGE_TRY(const store::Page page, ReadPage(input, call.operation));
-  const store::PlanFilter filter{.name_contains = input.TextOrNone("NameContains"),
+  const store::PlanFilter filter{.visible_fleets = call.identity.fleets,
+                                 .name_contains = input.TextOrNone("NameContains"),
                                  .fleet_contains = input.TextOrNone("DeviceFleetNameContains"),
                                  .window = ReadWindow(input),
                                  .order = ReadOrder(input.Text("SortBy"))};

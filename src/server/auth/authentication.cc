@@ -32,7 +32,8 @@ Result<Identity> Authenticator::Authenticate(const http::Request& request,
   if (!read) return read.error();
   if (!verified) return verified.error();
   KEDGE_CHECK(key.has_value());
-  return Identity{.access_key_id = key->id,
+  return Identity{.role = key->role == store::kRoleAdministrator ? Role::kAdmin : Role::kDevice,
+                  .access_key_id = key->id,
                   .fleet = key->fleet.value_or(""),
                   .device = key->device.value_or("")};
 }
@@ -64,19 +65,6 @@ Result<bool> Authenticator::MayReadObject(const std::string& access_key_id,
     return {};
   }));
   return assigned;
-}
-
-Status Authorise(const Identity& identity, const Operation& operation, const json::Value& body) {
-  if (!identity.IsDevice()) return {};
-  const std::string who = "device '" + identity.device + "' of fleet '" + identity.fleet + "'";
-  if (!operation.device_access) {
-    return PermissionDenied(who + " is not authorized to perform " + operation.name);
-  }
-  if (body.StringOr("DeviceName", "") != identity.device ||
-      body.StringOr("DeviceFleetName", "") != identity.fleet) {
-    return PermissionDenied(who + " is not authorized to act for another device");
-  }
-  return {};
 }
 
 }  // namespace kedge::server

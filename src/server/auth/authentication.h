@@ -1,5 +1,4 @@
-// Who signed a request, and what they may do. An administrator's key may do everything; a device's
-// key may call the device operations for its own device and read the objects assigned to it.
+// Who signed a request.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,12 +6,10 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "base/json/json.h"
 #include "blob/blob_store.h"
 #include "http/http.h"
 #include "http/sigv4.h"
 #include "server/auth/identity.h"
-#include "server/schema/catalogue.h"
 #include "store/store.h"
 #include "store/tables/devices.h"
 
@@ -47,8 +44,5 @@ class Authenticator {
   const Clock& clock_;
   mutable http::SigningKeyCache cache_;
 };
-
-// kPermissionDenied.
-Status Authorise(const Identity& identity, const Operation& operation, const json::Value& body);
 
 }  // namespace kedge::server

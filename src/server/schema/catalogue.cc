@@ -170,14 +170,36 @@ Status ForEachMember(const ServiceText& service, std::string_view member, Each e
   return {};
 }
 
+// Who may call it, and what of it is written down.
+Status ReadAccess(const json::Value& value, Operation& operation) {
+  const std::string access = value.StringOr("access", "operator");
+  const auto role = ParseRole(access);
+  if (!role) return InvalidArgument("has unknown access '" + access + "'");
+  operation.access = *role;
+  const std::string fleets = value.StringOr("fleets", "named");
+  if (fleets == "filtered") {
+    operation.fleets = Operation::Fleets::kFiltered;
+  } else if (fleets == "none") {
+    operation.fleets = Operation::Fleets::kNone;
+  } else if (fleets != "named") {
+    return InvalidArgument("has unknown fleets '" + fleets + "'");
+  }
+  constexpr std::array<std::string_view, 4> kReading = {"Describe", "Get", "List", "WhoAmI"};
+  operation.mutates = *role != Role::kDevice &&
+                      std::none_of(kReading.begin(), kReading.end(), [&](std::string_view verb) {
+                        return operation.name.starts_with(verb);
+                      });
+  return {};
+}
+
 Status ReadOperation(const std::string& name, const json::Value& value, const ShapeTable& shapes,
                      Operation& operation) {
-  constexpr std::array<std::string_view, 6> kKnown = {"docs",  "access", "path",
+  constexpr std::array<std::string_view, 7> kKnown = {"docs",  "access", "fleets", "path",
                                                       "input", "output", "errors"};
   KEDGE_TRY_STATUS(CheckMembers(value, kKnown));
   operation.name = name;
   operation.path = value.StringOr("path", "");
-  operation.device_access = value.StringOr("access", "operator") == "device";
+  KEDGE_TRY_STATUS(ReadAccess(value, operation));
   if (value.StringOr("docs", "").empty()) return InvalidArgument("has no docs");
   const json::Value* input = value.Find("input");
   if (input == nullptr) return InvalidArgument("has no input");

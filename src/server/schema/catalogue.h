@@ -14,6 +14,7 @@
 
 #include "base/embedded.h"
 #include "base/result.h"
+#include "server/auth/role.h"
 
 namespace kedge::server {
 
@@ -40,10 +41,19 @@ struct Shape {
 
 struct Operation {
   std::string service;
-  std::string name;            // "CreateDeviceFleet"
-  std::string target;          // "SageMaker.CreateDeviceFleet", empty if it has a path
-  std::string path;            // "/SendHeartbeat", or empty
-  bool device_access = false;  // a device's own key may call it, for that device
+  std::string name;    // "CreateDeviceFleet"
+  std::string target;  // "SageMaker.CreateDeviceFleet", empty if it has a path
+  std::string path;    // "/SendHeartbeat", or empty
+  // How a caller that is restricted to some fleets is held to them.
+  enum class Fleets {
+    kNamed,     // by the fleets that the request names; naming none is refused
+    kFiltered,  // the handler leaves out what belongs to other fleets
+    kNone,      // nothing in it belongs to a fleet
+  };
+
+  Role access = Role::kOperator;  // the least role; kDevice: a device too, for itself
+  Fleets fleets = Fleets::kNamed;
+  bool mutates = false;  // audited: all but Describe..., List..., Get... and the device operations
   Shape input;
   bool has_output = false;
   std::vector<std::string> errors;

@@ -37,10 +37,12 @@ TEST(Catalogue, FindsOperationsByTargetAndByPath) {
   const Catalogue catalogue = Load(kText);
   ASSERT_NE(catalogue.FindByTarget("Test.Do"), nullptr);
   EXPECT_TRUE(catalogue.FindByTarget("Test.Do")->Names("ResourceNotFound"));
-  EXPECT_FALSE(catalogue.FindByTarget("Test.Do")->device_access);
+  EXPECT_EQ(catalogue.FindByTarget("Test.Do")->access, Role::kOperator);
+  EXPECT_TRUE(catalogue.FindByTarget("Test.Do")->mutates);
   EXPECT_EQ(catalogue.FindByTarget("Test.Post"), nullptr);
   ASSERT_NE(catalogue.FindByPath("/Post"), nullptr);
-  EXPECT_TRUE(catalogue.FindByPath("/Post")->device_access);
+  EXPECT_EQ(catalogue.FindByPath("/Post")->access, Role::kDevice);
+  EXPECT_FALSE(catalogue.FindByPath("/Post")->mutates);
 }
 
 TEST(Catalogue, RefusesANameThatTwoFilesDefine) {
@@ -72,6 +74,10 @@ TEST(Catalogue, NamesMistakesInDescriptions) {
       {R"({"service":"s","shapes":{"A":{"type":"list","of":"B"}}})",
        "test.json: 'A': unknown shape 'B'"},
       {R"({"service":"s","operations":{"Do":{"input":{}}}})", "test.json: 'Do': has no docs"},
+      {R"({"service":"s","operations":{"Do":{"docs":"d","input":{},"access":"root"}}})",
+       "test.json: 'Do': has unknown access 'root'"},
+      {R"({"service":"s","operations":{"Do":{"docs":"d","input":{},"fleets":"all"}}})",
+       "test.json: 'Do': has unknown fleets 'all'"},
       {R"({"service":"s","operations":{"Do":{"docs":"d","input":{"A":{"shape":"B"}}}}})",
        "test.json: 'Do': member 'A': unknown shape 'B'"},
   };

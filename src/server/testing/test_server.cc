@@ -46,7 +46,7 @@ const Operation* TestServer::Find(const std::string& operation) const {
 }
 
 Answer TestServer::Call(const std::string& operation, const std::string& body) {
-  return CallAs({.access_key_id = "ADMIN"}, operation, body);
+  return CallAs({.role = Role::kAdmin, .access_key_id = "ADMIN"}, operation, body);
 }
 
 Answer TestServer::CallAs(const Identity& identity, const std::string& operation,

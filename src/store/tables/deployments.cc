@@ -110,6 +110,7 @@ Result<PageOf<Plan>> ListPlans(Transaction& transaction, const PlanFilter& filte
                                const Page& page) {
   ListStatement statement(kSelectPlan);
   statement.WhereContains("name", filter.name_contains);
+  statement.WhereOneOf("fleet", filter.visible_fleets);
   statement.WhereContains("fleet", filter.fleet_contains);
   statement.Where(filter.window);
   KEDGE_TRY(const Rows rows, statement.Run(transaction, ColumnOf(filter.order), "name", page));

@@ -18,6 +18,7 @@ struct Plan {
 enum class PlanOrder { kName, kFleet, kCreated, kModified };
 
 struct PlanFilter {
+  std::vector<std::string> visible_fleets;  // names, or prefixes with '*'; empty: all
   std::optional<std::string> name_contains;
   std::optional<std::string> fleet_contains;
   TimeWindow window;

@@ -51,6 +51,7 @@ Result<bool> DeleteDevice(Transaction& transaction, const std::string& fleet,
 Result<PageOf<Device>> ListDevices(Transaction& transaction, const DeviceFilter& filter,
                                    const Page& page) {
   ListStatement statement(kSelect);
+  statement.WhereOneOf("fleet", filter.visible_fleets);
   statement.WhereContains("fleet", filter.fleet_contains);
   statement.WhereContains("model_names", filter.model_contains);
   statement.Where("heartbeat_ms >", filter.heartbeat_after);

@@ -18,6 +18,7 @@ struct Device {
 };
 
 struct DeviceFilter {
+  std::vector<std::string> visible_fleets;  // names, or prefixes with '*'; empty: all
   std::optional<std::string> fleet_contains;
   std::optional<std::string> model_contains;  // a model of the last heartbeat
   std::optional<EpochMs> heartbeat_after;

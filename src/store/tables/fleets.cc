@@ -45,6 +45,7 @@ Result<bool> DeleteFleet(Transaction& transaction, const std::string& name) {
 Result<PageOf<Fleet>> ListFleets(Transaction& transaction, const FleetFilter& filter,
                                  const Page& page) {
   ListStatement statement(kSelect);
+  statement.WhereOneOf("name", filter.visible_fleets);
   statement.WhereContains("name", filter.name_contains);
   statement.Where(filter.window);
   const char* column = filter.order == FleetOrder::kName       ? "name"

@@ -19,6 +19,7 @@ struct Fleet {
 enum class FleetOrder { kName, kCreated, kModified };
 
 struct FleetFilter {
+  std::vector<std::string> visible_fleets;  // names, or prefixes with '*'; empty: all
   std::optional<std::string> name_contains;
   TimeWindow window;
   FleetOrder order = FleetOrder::kCreated;

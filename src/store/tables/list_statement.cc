@@ -28,6 +28,27 @@ void ListStatement::Where(const TimeWindow& window) {
   Where("modified_ms <", window.modified_before);
 }
 
+void ListStatement::WhereOneOf(std::string_view column, const std::vector<std::string>& patterns) {
+  if (patterns.empty()) return;
+  sql_ += parameters_.empty() ? " WHERE (" : " AND (";
+  for (size_t i = 0; i < patterns.size(); ++i) {
+    const std::string& pattern = patterns[i];
+    const std::string parameter = "$" + std::to_string(parameters_.size() + 1);
+    sql_ += i > 0 ? " OR " : "";
+    if (pattern.ends_with('*')) {
+      // Not LIKE: a '_' in a prefix would be any character.
+      const size_t length = pattern.size() - 1;
+      sql_ +=
+          "substr(" + std::string(column) + ", 1, " + std::to_string(length) + ") = " + parameter;
+      parameters_.push_back(pattern.substr(0, length));
+    } else {
+      sql_ += std::string(column) + " = " + parameter;
+      parameters_.push_back(pattern);
+    }
+  }
+  sql_ += ")";
+}
+
 Result<Rows> ListStatement::Run(Transaction& transaction, const std::string& sort_column,
                                 const std::string& name_column, const Page& page) {
   const std::string direction = page.ascending ? " ASC" : " DESC";

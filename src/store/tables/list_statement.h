@@ -48,6 +48,8 @@ class ListStatement {
   // `text` holds no % and no _ (the API's patterns see to it).
   void WhereContains(std::string_view column, const std::optional<std::string>& text);
   void Where(const TimeWindow& window);  // on created_ms and modified_ms
+  // Names, or prefixes with a final '*', of which the column is one; nothing if there are none.
+  void WhereOneOf(std::string_view column, const std::vector<std::string>& patterns);
   // The rows of the page and one more, if there is one.
   Result<Rows> Run(Transaction& transaction, const std::string& sort_column,
                    const std::string& name_column, const Page& page);

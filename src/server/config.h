@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/flags.h"
+#include "base/log.h"
 #include "base/result.h"
 #include "http/server.h"
 
@@ -19,6 +20,11 @@ struct Config {
   std::string account = "000000000000";   // in resource names, 12 digits
   int64_t compile_jobs = 0;               // at a time; set from the cores by DeclareServing
   bool unsandboxed_jobs = false;
+  std::string metrics_listen;    // ADDRESS:PORT of GET /metrics; empty: not served
+  std::string access_log;        // a file, "-" for standard output; empty: none
+  std::string otlp_endpoint;     // "http://host:4318"; empty: no traces
+  double trace_fraction = 0.01;  // of traces that begin here
+  std::string log_level = "info";
 };
 
 // What every command needs: where the installation is.
@@ -28,6 +34,8 @@ void DeclareServing(Flags& flags, Config& config);
 // After the last option: all of them may stand in --config FILE and in KEDGE_SERVER_... too.
 // `serves`: whether both functions above were called.
 void DeclareSettings(Flags& flags, bool serves);
+
+LogLevel LogLevelOf(const Config& config);
 
 // kInvalidArgument naming the setting, if two settings do not fit or one is malformed.
 Status CheckConfig(const Config& config);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "blob/blob_store.h"
 #include "server/api/input.h"
+#include "server/api/quotas.h"
 #include "server/auth/authentication.h"
 #include "server/auth/identity.h"
 #include "server/keys/keyring.h"
@@ -46,6 +47,8 @@ struct Context {
   const Clock& clock;
   const Authenticator& authenticator;
   const Arns& arns;
+  const Quotas& quotas;
+  int64_t connected_minutes;  // a device heard of within them is connected
   const Keyring& keyring;
   const trust::Signer& signer;
   const std::string& signing_certificate_pem;
@@ -81,6 +84,8 @@ class Router {
 
 // One function a resource file.
 void AddDeviceFleetRoutes(Router& router, const Context& context);
+void AddFleetReportRoutes(Router& router, const Context& context);
+void AddTagRoutes(Router& router, const Context& context);
 void AddDeviceRoutes(Router& router, const Context& context);
 void AddEnrolmentRoutes(Router& router, const Context& context);
 void AddCompilationJobRoutes(Router& router, const Context& context);

@@ -4,9 +4,19 @@
 #include "server/api/lookup.h"
 #include "server/api/paging.h"
 #include "server/api/wire.h"
+#include "store/tables/events.h"
 
 namespace kedge::server {
 namespace {
+
+Status AddFleetEvent(const Context& context, store::Transaction& transaction, const Call& call,
+                     store::EventKind kind, const std::string& fleet) {
+  return store::AddEvent(transaction, context.clock.NowMs(),
+                         {.kind = kind,
+                          .resource = context.arns.Fleet(fleet),
+                          .fleet = fleet,
+                          .actor = call.identity.Principal()});
+}
 
 Result<json::Value> CreateDeviceFleet(const Context& context, const Call& call) {
   const Input input = call.input();
@@ -21,10 +31,31 @@ Result<json::Value> CreateDeviceFleet(const Context& context, const Call& call) 
   const auto work = [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(const auto found, store::FindFleet(transaction, fleet.name));
     if (found) return AlreadyExists("Fleet with name " + fleet.name + " already exists");
+    KEDGE_TRY_STATUS(CheckQuotaOfTable(transaction, "fleets", context.quotas.fleets, "fleets"));
     KEDGE_TRY_STATUS(store::InsertFleet(transaction, fleet));
+    KEDGE_TRY_STATUS(
+        AddFleetEvent(context, transaction, call, store::EventKind::kFleetCreated, fleet.name));
     return PutTags(transaction, input, context.arns.Fleet(fleet.name));
   };
   KEDGE_TRY_STATUS(context.store.Write(work));
+  return json::Value();
+}
+
+// What is absent stays, but OutputConfig, which is required.
+Result<json::Value> UpdateDeviceFleet(const Context& context, const Call& call) {
+  const Input input = call.input();
+  KEDGE_TRY_STATUS(context.store.Write([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(store::Fleet fleet, NeedFleet(transaction, input.Text("DeviceFleetName")));
+    if (const auto text = input.TextOrNone("Description")) fleet.description = text;
+    if (const auto text = input.TextOrNone("RoleArn")) fleet.role_arn = text;
+    if (input.Find("EnableIotRoleAlias") != nullptr) {
+      fleet.has_role_alias = input.Flag("EnableIotRoleAlias");
+    }
+    fleet.output_config = input.JsonText("OutputConfig");
+    fleet.modified = context.clock.NowMs();
+    KEDGE_TRY([[maybe_unused]] const bool found, store::UpdateFleet(transaction, fleet));
+    return AddFleetEvent(context, transaction, call, store::EventKind::kFleetUpdated, fleet.name);
+  }));
   return json::Value();
 }
 
@@ -77,15 +108,18 @@ Result<json::Value> ListDeviceFleets(const Context& context, const Call& call) {
 
 Result<json::Value> DeleteDeviceFleet(const Context& context, const Call& call) {
   const std::string name = call.input().Text("DeviceFleetName");
-  KEDGE_TRY_STATUS(context.store.Write([&](store::Transaction& transaction) -> Status {
+  const auto work = [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY([[maybe_unused]] const store::Fleet fleet, NeedFleet(transaction, name));
     KEDGE_TRY(const bool has_devices, store::FleetHasDevices(transaction, name));
     if (has_devices) return FailedPrecondition("Fleet " + name + " has registered devices");
     KEDGE_TRY(const bool has_plans, store::FleetHasPlans(transaction, name));
     if (has_plans) return FailedPrecondition("Fleet " + name + " has deployment plans");
     KEDGE_TRY([[maybe_unused]] const bool deleted, store::DeleteFleet(transaction, name));
+    KEDGE_TRY_STATUS(
+        AddFleetEvent(context, transaction, call, store::EventKind::kFleetDeleted, name));
     return store::DeleteTags(transaction, context.arns.Fleet(name));
-  }));
+  };
+  KEDGE_TRY_STATUS(context.store.Write(work));
   return json::Value();
 }
 
@@ -94,6 +128,8 @@ Result<json::Value> DeleteDeviceFleet(const Context& context, const Call& call) 
 void AddDeviceFleetRoutes(Router& router, const Context& context) {
   router.Add("CreateDeviceFleet",
              [&context](const Call& call) { return CreateDeviceFleet(context, call); });
+  router.Add("UpdateDeviceFleet",
+             [&context](const Call& call) { return UpdateDeviceFleet(context, call); });
   router.Add("DescribeDeviceFleet",
              [&context](const Call& call) { return DescribeDeviceFleet(context, call); });
   router.Add("ListDeviceFleets",

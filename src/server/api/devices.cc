@@ -5,15 +5,22 @@
 #include "server/api/paging.h"
 #include "server/api/rollout.h"
 #include "server/api/wire.h"
+#include "store/tables/events.h"
 
 namespace kedge::server {
 namespace {
+
+constexpr int64_t kModelsOfPage = 10;
 
 Status Register(const Context& context, store::Transaction& transaction, const Call& call) {
   const Input input = call.input();
   const std::string fleet = input.Text("DeviceFleetName");
   KEDGE_TRY([[maybe_unused]] const store::Fleet found, NeedFleet(transaction, fleet));
-  for (const json::Value& item : input.List("Devices")) {
+  const json::Array& devices = input.List("Devices");
+  KEDGE_TRY(const int64_t count, store::CountDevices(transaction, fleet));
+  KEDGE_TRY_STATUS(CheckQuota(count, static_cast<int64_t>(devices.size()), context.quotas.devices,
+                              "devices of one fleet"));
+  for (const json::Value& item : devices) {
     const Input device(item);
     const std::string name = device.Text("DeviceName");
     const Status status =
@@ -32,9 +39,47 @@ Status Register(const Context& context, store::Transaction& transaction, const C
   return {};
 }
 
+Status AddDevicesEvent(const Context& context, store::Transaction& transaction, const Call& call,
+                       store::EventKind kind, size_t count) {
+  const std::string fleet = call.input().Text("DeviceFleetName");
+  return store::AddEvent(transaction, context.clock.NowMs(),
+                         {.kind = kind,
+                          .resource = context.arns.Fleet(fleet),
+                          .fleet = fleet,
+                          .actor = call.identity.Principal(),
+                          .message = std::to_string(count) + " devices"});
+}
+
 Result<json::Value> RegisterDevices(const Context& context, const Call& call) {
-  KEDGE_TRY_STATUS(context.store.Write(
-      [&](store::Transaction& transaction) { return Register(context, transaction, call); }));
+  const auto work = [&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY_STATUS(Register(context, transaction, call));
+    return AddDevicesEvent(context, transaction, call, store::EventKind::kDevicesRegistered,
+                           call.input().List("Devices").size());
+  };
+  KEDGE_TRY_STATUS(context.store.Write(work));
+  return json::Value();
+}
+
+Result<json::Value> UpdateDevices(const Context& context, const Call& call) {
+  const Input input = call.input();
+  const std::string fleet = input.Text("DeviceFleetName");
+  KEDGE_TRY_STATUS(context.store.Write([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY([[maybe_unused]] const store::Fleet found, NeedFleet(transaction, fleet));
+    for (const json::Value& item : input.List("Devices")) {
+      const Input device(item);
+      const std::string name = device.Text("DeviceName");
+      KEDGE_TRY(
+          const bool updated,
+          store::UpdateDevice(transaction, {.fleet = fleet,
+                                            .name = name,
+                                            .description = device.TextOrNone("Description"),
+                                            .thing_name = device.TextOrNone("IotThingName")}));
+      if (!updated) {
+        return InvalidArgument("Device with name " + name + " is not registered in fleet " + fleet);
+      }
+    }
+    return {};
+  }));
   return json::Value();
 }
 
@@ -70,6 +115,15 @@ json::Object Summary(const Context& context, const store::Device& device) {
 
 Result<json::Value> DescribeDevice(const Context& context, const Call& call) {
   const Input input = call.input();
+  KEDGE_TRY(const store::Page page, ReadPage(input, call.operation));
+  int64_t skipped = 0;
+  if (page.after) {
+    const auto* number = std::get_if<int64_t>(&page.after->sort_value);
+    if (number == nullptr || *number < 0) {
+      return InvalidArgument("NextToken is not one that DescribeDevice gave");
+    }
+    skipped = *number;
+  }
   store::Device device;
   KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(device,
@@ -78,8 +132,14 @@ Result<json::Value> DescribeDevice(const Context& context, const Call& call) {
   }));
   json::Object answer = Summary(context, device);
   json::Array models = ModelsOf(device, true);
-  answer.Set("MaxModels", static_cast<int64_t>(models.size()));
-  answer.Set("Models", std::move(models));
+  const size_t first = std::min(static_cast<size_t>(skipped), models.size());
+  const size_t last = std::min(first + static_cast<size_t>(kModelsOfPage), models.size());
+  if (last < models.size()) {
+    SetNextToken(answer, call.operation, store::Cursor{static_cast<int64_t>(last), device.name});
+  }
+  answer.Set("MaxModels", kModelsOfPage);
+  answer.Set("Models", json::Array(models.begin() + static_cast<ptrdiff_t>(first),
+                                   models.begin() + static_cast<ptrdiff_t>(last)));
   return json::Value(std::move(answer));
 }
 
@@ -119,7 +179,8 @@ Result<json::Value> DeregisterDevices(const Context& context, const Call& call) 
       }
       KEDGE_TRY_STATUS(store::DeleteTags(transaction, context.arns.Device(fleet, name)));
     }
-    return {};
+    return AddDevicesEvent(context, transaction, call, store::EventKind::kDevicesDeregistered,
+                           input.List("DeviceNames").size());
   };
   KEDGE_TRY_STATUS(context.store.Write(work));
   return json::Value();
@@ -130,6 +191,8 @@ Result<json::Value> DeregisterDevices(const Context& context, const Call& call) 
 void AddDeviceRoutes(Router& router, const Context& context) {
   router.Add("RegisterDevices",
              [&context](const Call& call) { return RegisterDevices(context, call); });
+  router.Add("UpdateDevices",
+             [&context](const Call& call) { return UpdateDevices(context, call); });
   router.Add("DescribeDevice",
              [&context](const Call& call) { return DescribeDevice(context, call); });
   router.Add("ListDevices", [&context](const Call& call) { return ListDevices(context, call); });

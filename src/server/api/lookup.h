@@ -7,6 +7,7 @@
 #include "store/tables/devices.h"
 #include "store/tables/fleets.h"
 #include "store/tables/jobs.h"
+#include "store/tables/tags.h"
 
 namespace kedge::server {
 

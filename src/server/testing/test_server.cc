@@ -29,6 +29,8 @@ Result<std::unique_ptr<TestServer>> TestServer::Make() {
                         .clock = server->clock_,
                         .authenticator = *server->authenticator_,
                         .arns = server->arns_,
+                        .quotas = server->quotas_,
+                        .connected_minutes = 15,
                         .keyring = *server->keyring_,
                         .signer = *server->key_.signer,
                         .signing_certificate_pem = server->key_.certificate_pem,

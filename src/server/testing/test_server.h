@@ -47,6 +47,7 @@ class TestServer {
   const Authenticator& authenticator() const { return *authenticator_; }
   const Keyring& keyring() const { return *keyring_; }
   const SigningKey& key() const { return key_; }
+  Quotas& quotas() { return quotas_; }
   FileSystem& disk() { return disk_; }
   Path folder() const { return folder_->path(); }
 
@@ -66,6 +67,7 @@ class TestServer {
   std::unique_ptr<Catalogue> catalogue_;
   std::unique_ptr<Authenticator> authenticator_;
   Arns arns_{.region = "us-east-1", .account = "000000000000"};
+  Quotas quotas_;
   RecordedSignals compilation_jobs_;
   RecordedSignals packaging_jobs_;
   std::unique_ptr<Api> api_;

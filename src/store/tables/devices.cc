@@ -40,6 +40,21 @@ Result<std::optional<Device>> FindDevice(Transaction& transaction, const std::st
   return std::optional<Device>(ReadDevice(rows[0]));
 }
 
+Result<bool> UpdateDevice(Transaction& transaction, const Device& device) {
+  KEDGE_TRY(const int64_t rows,
+            transaction.Execute("UPDATE devices SET description = $1, thing_name = $2 WHERE fleet "
+                                "= $3 AND name = $4",
+                                {Optional(device.description), Optional(device.thing_name),
+                                 device.fleet, device.name}));
+  return rows > 0;
+}
+
+Result<int64_t> CountDevices(Transaction& transaction, const std::string& fleet) {
+  KEDGE_TRY(const Rows rows,
+            transaction.Query("SELECT COUNT(*) FROM devices WHERE fleet = $1", {fleet}));
+  return rows.at(0).Integer(0);
+}
+
 Result<bool> DeleteDevice(Transaction& transaction, const std::string& fleet,
                           const std::string& name) {
   KEDGE_TRY(

@@ -28,6 +28,9 @@ struct DeviceFilter {
 Status InsertDevice(Transaction& transaction, const Device& device);
 Result<std::optional<Device>> FindDevice(Transaction& transaction, const std::string& fleet,
                                          const std::string& name);
+// False if there is none. Changes description and thing name only.
+Result<bool> UpdateDevice(Transaction& transaction, const Device& device);
+Result<int64_t> CountDevices(Transaction& transaction, const std::string& fleet);
 // Its access keys go with it. False if there is none.
 Result<bool> DeleteDevice(Transaction& transaction, const std::string& fleet,
                           const std::string& name);

@@ -37,6 +37,16 @@ Result<std::optional<Fleet>> FindFleet(Transaction& transaction, const std::stri
   return std::optional<Fleet>(ReadFleet(rows[0]));
 }
 
+Result<bool> UpdateFleet(Transaction& transaction, const Fleet& fleet) {
+  KEDGE_TRY(const int64_t rows,
+            transaction.Execute(
+                "UPDATE fleets SET description = $1, role_arn = $2, output_config = $3, role_alias "
+                "= $4, modified_ms = $5 WHERE name = $6",
+                {Optional(fleet.description), Optional(fleet.role_arn), fleet.output_config,
+                 int64_t{fleet.has_role_alias}, fleet.modified, fleet.name}));
+  return rows > 0;
+}
+
 Result<bool> DeleteFleet(Transaction& transaction, const std::string& name) {
   KEDGE_TRY(const int64_t rows, transaction.Execute("DELETE FROM fleets WHERE name = $1", {name}));
   return rows > 0;
@@ -57,22 +67,6 @@ Result<PageOf<Fleet>> ListFleets(Transaction& transaction, const FleetFilter& fi
     return Cursor{filter.order == FleetOrder::kModified ? fleet.modified : fleet.created,
                   fleet.name};
   });
-}
-
-Status PutTag(Transaction& transaction, const std::string& resource_arn, const std::string& key,
-              const std::string& value) {
-  KEDGE_TRY([[maybe_unused]] const int64_t rows,
-            transaction.Execute(
-                "INSERT INTO tags (resource_arn, name, content) VALUES ($1, $2, $3) "
-                "ON CONFLICT (resource_arn, name) DO UPDATE SET content = excluded.content",
-                {resource_arn, key, value}));
-  return {};
-}
-
-Status DeleteTags(Transaction& transaction, const std::string& resource_arn) {
-  KEDGE_TRY([[maybe_unused]] const int64_t rows,
-            transaction.Execute("DELETE FROM tags WHERE resource_arn = $1", {resource_arn}));
-  return {};
 }
 
 }  // namespace kedge::store

@@ -28,14 +28,11 @@ struct FleetFilter {
 // kAlreadyExists.
 Status InsertFleet(Transaction& transaction, const Fleet& fleet);
 Result<std::optional<Fleet>> FindFleet(Transaction& transaction, const std::string& name);
+// Everything but the name and when it was made. False if there is none.
+Result<bool> UpdateFleet(Transaction& transaction, const Fleet& fleet);
 // False if there is none. kFailedPrecondition while devices or plans refer to it.
 Result<bool> DeleteFleet(Transaction& transaction, const std::string& name);
 Result<PageOf<Fleet>> ListFleets(Transaction& transaction, const FleetFilter& filter,
                                  const Page& page);
-
-// Keeps at most 50 tags of a resource; a key that is there already gets the new value.
-Status PutTag(Transaction& transaction, const std::string& resource_arn, const std::string& key,
-              const std::string& value);
-Status DeleteTags(Transaction& transaction, const std::string& resource_arn);
 
 }  // namespace kedge::store

@@ -2,15 +2,12 @@
 // access key comes from the environment and stays on the operator's machine.
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
-#include <cstdlib>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/flags.h"
 #include "base/json/json.h"
+#include "cli/api_client.h"
 #include "cli/command.h"
-#include "http/client.h"
-#include "http/sigv4.h"
 #include "protocol/device_credentials.h"
 
 namespace kedge::cli {
@@ -23,71 +20,21 @@ constexpr int kRootMode = 0444;  // an agent demands roots that nobody can write
 constexpr int64_t kPollSeconds = 10;
 
 struct Enrolment {
-  std::string endpoint;
-  std::string region;
+  ApiOptions api;
   std::string fleet;
   std::string device;
   std::string folder;
   bool may_register = false;
 };
 
-Result<std::string> Environment(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr || *value == '\0') {
-    return InvalidArgument(std::string("the environment variable ") + name +
-                           " must hold the operator's access key");
-  }
-  return std::string(value);
-}
-
-std::string RegionOrDefault(const std::string& given) {
-  if (!given.empty()) return given;
-  for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
-    if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
-  }
-  return "us-east-1";
-}
-
-// "ValidationException: No devicefleet with name: x"
-Error ServerError(const http::Response& response) {
-  const auto body = json::Parse(response.body);
-  std::string text = "the server answered " + std::to_string(response.status);
-  if (body && !body->StringOr("__type", "").empty()) {
-    text = body->StringOr("__type", "") + ": " + body->StringOr("message", "");
-  }
-  return response.status >= 500 ? Unavailable(text) : FailedPrecondition(text);
-}
-
-// Calls Kedge.EnrollDevice with the operator's key.
-Result<json::Value> CallServer(const Enrolment& enrolment) {
-  http::Credentials credentials;
-  KEDGE_TRY(credentials.access_key_id, Environment("AWS_ACCESS_KEY_ID"));
-  KEDGE_TRY(credentials.secret_access_key, Environment("AWS_SECRET_ACCESS_KEY"));
-  http::ClientRequest request;
-  request.method = "POST";
-  request.url = enrolment.endpoint + "/";
-  request.headers.Set("Content-Type", "application/x-amz-json-1.1");
-  request.headers.Set("X-Amz-Target", "Kedge.EnrollDevice");
-  request.body = json::Write(json::Object{{"DeviceFleetName", enrolment.fleet},
-                                          {"DeviceName", enrolment.device},
-                                          {"Register", enrolment.may_register}});
-  KEDGE_TRY_STATUS(http::SignRequest(credentials,
-                                     {.region = enrolment.region, .service = "sagemaker"},
-                                     SystemClock().NowMs(), request));
-  const auto transport = http::MakeCurlTransport();
-  auto response = transport->Send(request);
-  if (!response) return Wrap(response.error(), "asking '" + enrolment.endpoint + "'");
-  if (response->status != 200) return ServerError(*response);
-  return json::Parse(response->body);
-}
-
-json::Value AgentConfiguration(const Enrolment& enrolment, const Path& folder) {
+json::Value AgentConfiguration(const Enrolment& enrolment, const ApiClient& server,
+                               const Path& folder) {
   return json::Object{
       {"sagemaker_edge_core_device_name", enrolment.device},
       {"sagemaker_edge_core_device_fleet_name", enrolment.fleet},
-      {"sagemaker_edge_core_region", enrolment.region},
+      {"sagemaker_edge_core_region", server.region()},
       {"sagemaker_edge_core_root_certs_path", (folder / "root-certs").string()},
-      {"sagemaker_edge_core_endpoint_override", enrolment.endpoint},
+      {"sagemaker_edge_core_endpoint_override", server.endpoint()},
       {"sagemaker_edge_core_capture_data_destination", "Disk"},
       {"sagemaker_edge_core_capture_data_disk_path", (folder / "capture").string()},
       {"sagemaker_edge_local_data_root_path", (folder / "data").string()},
@@ -114,12 +61,15 @@ Status WriteRoots(FileSystem& disk, const Path& folder, const json::Value& answe
   return {};
 }
 
-Status Enroll(Enrolment enrolment) {
-  while (enrolment.endpoint.ends_with('/')) enrolment.endpoint.pop_back();
-  KEDGE_TRY(const json::Value answer, CallServer(enrolment));
+Status Enroll(const Enrolment& enrolment) {
+  KEDGE_TRY(const ApiClient server, ApiClient::Make(enrolment.api));
+  KEDGE_TRY(const json::Value answer,
+            server.Call("Kedge.EnrollDevice", json::Object{{"DeviceFleetName", enrolment.fleet},
+                                                           {"DeviceName", enrolment.device},
+                                                           {"Register", enrolment.may_register}}));
   const protocol::DeviceCredentials credentials{
-      .endpoint = enrolment.endpoint,
-      .region = enrolment.region,
+      .endpoint = server.endpoint(),
+      .region = server.region(),
       .device_fleet_name = enrolment.fleet,
       .device_name = enrolment.device,
       .access_key_id = answer.StringOr("AccessKeyId", ""),
@@ -137,9 +87,9 @@ Status Enroll(Enrolment enrolment) {
     KEDGE_TRY_STATUS(disk.MakeDirectories(folder / name, kFolderMode));
   }
   KEDGE_TRY_STATUS(disk.WriteAtomically(folder / "credentials.json", AsBytes(text), kSecretMode));
-  return disk.WriteAtomically(folder / "agent.json",
-                              AsBytes(json::WritePretty(AgentConfiguration(enrolment, folder))),
-                              0644);
+  return disk.WriteAtomically(
+      folder / "agent.json",
+      AsBytes(json::WritePretty(AgentConfiguration(enrolment, server, folder))), 0644);
 }
 
 }  // namespace
@@ -147,19 +97,17 @@ Status Enroll(Enrolment enrolment) {
 int DeviceEnroll(int argc, const char* const* argv) {
   Enrolment enrolment;
   Flags flags(argv[0], "Gives a device an access key of its own and the files its agent needs.");
-  flags.Option("--endpoint-url", &enrolment.endpoint, "URL of kedge-server").Required();
+  DeclareApi(flags, enrolment.api);
   flags.Option("--fleet", &enrolment.fleet, "name of the device's fleet").Required();
   flags.Option("--device", &enrolment.device, "name of the device in its fleet").Required();
   flags.Option("-o,--output", &enrolment.folder, "folder to write; it becomes the device's own")
       .Required();
-  flags.Option("--region", &enrolment.region, "region to sign for; AWS_REGION if absent");
   flags.Flag("--register", &enrolment.may_register, "register the device if it is not");
   flags.Footer(
       "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY hold the operator's key, which is not written.\n"
       "Writes credentials.json (a key for this device only; a former one is revoked),\n"
       "root-certs/*.pem and agent.json, which `kedge-agent -c` takes as it is.");
   if (const auto exit_code = flags.Parse(argc, argv)) return *exit_code;
-  enrolment.region = RegionOrDefault(enrolment.region);
   if (const auto status = Enroll(enrolment); !status) return Fail(argv[0], status.error());
   std::printf("enrolled device %s of fleet %s, files in %s\n", enrolment.device.c_str(),
               enrolment.fleet.c_str(), enrolment.folder.c_str());

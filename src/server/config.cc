@@ -32,6 +32,16 @@ void DeclareServing(Flags& flags, Config& config) {
   flags.Flag(
       "--unsandboxed-jobs", &config.unsandboxed_jobs,
       "compile without a sandbox: only where no namespace can be made and models are trusted");
+  flags.Option("--metrics-listen", &config.metrics_listen,
+               "ADDRESS:PORT of GET /metrics for Prometheus; not served if not given");
+  flags.Option("--access-log", &config.access_log,
+               "file for one JSON line a request ('-': standard output); reopened at SIGHUP");
+  flags.Option("--otlp-endpoint", &config.otlp_endpoint,
+               "http://HOST:4318 of a collector that takes traces by OTLP");
+  flags.Option("--trace-fraction", &config.trace_fraction,
+               "part of the traces that begin here which is sent, 0 to 1; a caller's flag counts");
+  flags.Option("--log-level", &config.log_level, "least level of log lines")
+      .OneOf({"debug", "info", "warning", "error"});
 }
 
 void DeclareSettings(Flags& flags, bool serves) {
@@ -39,12 +49,25 @@ void DeclareSettings(Flags& flags, bool serves) {
                  serves ? Flags::UnknownSettings::kRefused : Flags::UnknownSettings::kIgnored);
 }
 
+LogLevel LogLevelOf(const Config& config) {
+  if (config.log_level == "debug") return LogLevel::kDebug;
+  if (config.log_level == "warning") return LogLevel::kWarning;
+  return config.log_level == "error" ? LogLevel::kError : LogLevel::kInfo;
+}
+
 Status CheckConfig(const Config& config) {
   if (config.account.size() != 12 ||
       config.account.find_first_not_of("0123456789") != std::string::npos) {
     return InvalidArgument("--account '" + config.account + "' is not 12 digits");
   }
+  if (!(config.trace_fraction >= 0 && config.trace_fraction <= 1)) {
+    return InvalidArgument("--trace-fraction " + std::to_string(config.trace_fraction) +
+                           " is not from 0 to 1");
+  }
   http::ServerOptions ignored;
+  if (!config.metrics_listen.empty()) {
+    KEDGE_TRY_STATUS(ReadListen("--metrics-listen", config.metrics_listen, ignored));
+  }
   return ReadListen("--listen", config.listen, ignored);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/flags.h"
+#include "base/log.h"
 #include "base/result.h"
 #include "http/server.h"
 #include "server/api/quotas.h"
@@ -22,6 +23,11 @@ struct Config {
   Quotas quotas;
   int64_t connected_minutes = 15;  // since its last heartbeat a device counts as connected
   bool unsandboxed_jobs = false;
+  std::string metrics_listen;    // ADDRESS:PORT of GET /metrics; empty: not served
+  std::string access_log;        // a file, "-" for standard output; empty: none
+  std::string otlp_endpoint;     // "http://host:4318"; empty: no traces
+  double trace_fraction = 0.01;  // of traces that begin here
+  std::string log_level = "info";
 };
 
 // What every command needs: where the installation is.
@@ -31,6 +37,8 @@ void DeclareServing(Flags& flags, Config& config);
 // After the last option: all of them may stand in --config FILE and in KEDGE_SERVER_... too.
 // `serves`: whether both functions above were called.
 void DeclareSettings(Flags& flags, bool serves);
+
+LogLevel LogLevelOf(const Config& config);
 
 // kInvalidArgument naming the setting, if two settings do not fit or one is malformed.
 Status CheckConfig(const Config& config);

@@ -6,7 +6,6 @@ SPDX-License-Identifier: Apache-2.0
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -16,54 +15,15 @@ import unittest
 import urllib.error
 import urllib.request
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-BIN = os.environ.get("KEDGE_BIN_DIR", os.path.join(ROOT, "build", "dev", "bin"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
+from kedge import BIN, ROOT, Server, keys_of  # noqa: E402
+
 MODEL = os.path.join(ROOT, "examples", "shapes", "shapes.onnx")
 ROLE = "arn:aws:iam::000000000000:role/kedge-sagemaker"
 OUTPUT = {"S3OutputLocation": "s3://bucket/out"}
 FINAL = ("COMPLETED", "FAILED", "STOPPED")
-
-
-class Server:
-    """kedge-server on a folder; `wrapper` is put before the command line."""
-
-    def __init__(self, data, wrapper=()):
-        self.data = data
-        self.log = tempfile.NamedTemporaryFile("w+", suffix=".log")
-        out = tempfile.NamedTemporaryFile("w+", suffix=".out")
-        command = [*wrapper, os.path.join(BIN, "kedge-server"), "--data", data, "--listen", "127.0.0.1:0"]
-        self.process = subprocess.Popen(command, stdout=out, stderr=self.log)
-        deadline = time.monotonic() + 60
-        while True:
-            with open(out.name) as file:
-                self.printed = file.read()
-            found = re.search(r"^listening on (http://\S+)$", self.printed, re.M)
-            if found:
-                break
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("the server did not start: " + open(self.log.name).read()[-2000:])
-            time.sleep(0.02)
-        self.url = found.group(1)
-
-    def client(self, name, keys, **config):
-        session = botocore.session.get_session()
-        return session.create_client(
-            name, region_name="eu-west-1", endpoint_url=self.url, aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-            config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}, read_timeout=120, **config))
-
-    def stop(self, how=signal.SIGTERM):
-        self.process.send_signal(how)
-        return self.process.wait(30)
-
-
-def keys_of(text):
-    return dict(re.findall(r"^(AWS_\w+)=(.+)$", text, re.M))
 
 
 def compilation(name, uri="s3://bucket/shapes.onnx", **more):
@@ -83,7 +43,7 @@ class ServerCase(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.data = os.path.join(folder.name, "data")
-        self.server = Server(self.data, self.wrapper())
+        self.server = Server(self.data, wrapper=self.wrapper())
         self.addCleanup(self.end)
         self.keys = keys_of(self.server.printed)
         self.connect()
@@ -100,7 +60,7 @@ class ServerCase(unittest.TestCase):
 
     def restart(self, how):
         code = self.server.stop(how)
-        self.server = Server(self.data, self.wrapper())
+        self.server = Server(self.data, wrapper=self.wrapper())
         self.connect()
         return code
 

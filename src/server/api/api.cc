@@ -57,6 +57,11 @@ Result<const Operation*> Api::FindOperation(const http::Request& request) const 
   return catalogue_.FindByPath(request.path());
 }
 
+std::string Api::OperationName(const http::Request& request) const {
+  const auto operation = FindOperation(request);
+  return operation ? (*operation)->name : "unknown";
+}
+
 void Api::Handle(const http::Request& request, const http::Responder& responder) const {
   const auto identity = context_.authenticator.Authenticate(request, kServices);
   if (!identity) {

@@ -15,6 +15,8 @@ class Api {
   // True if the request is the API's: it has an X-Amz-Target, or is a POST to an operation's path.
   // All others are the object store's.
   bool Owns(const http::Request& request) const;
+  // The operation that such a request names; "unknown" if there is none. For metrics and logs.
+  std::string OperationName(const http::Request& request) const;
   // Checks the signature, finds the operation, validates the body, calls the handler. Thread-safe.
   void Handle(const http::Request& request, const http::Responder& responder) const;
   // The same from the operation on, for a caller that is known; for tests too.

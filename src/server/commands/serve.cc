@@ -11,6 +11,7 @@
 #include "server/api/api.h"
 #include "server/api/wire.h"
 #include "server/commands/command.h"
+#include "server/commands/observation.h"
 #include "server/config.h"
 #include "server/installation.h"
 #include "server/jobs/package_job.h"
@@ -28,12 +29,13 @@ namespace {
 constexpr std::chrono::seconds kStopGrace{10};
 constexpr size_t kPackagingThreads = 2;
 
-// SIGTERM and SIGINT wait for sigwait(); threads started later inherit that.
-sigset_t BlockStopSignals() {
+// These wait for sigwait(); threads started later inherit that.
+sigset_t BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   return signals;
@@ -50,6 +52,13 @@ http::Response TransportError(int status, std::string_view message) {
                            : status >= 500 ? "InternalFailure"
                                            : "SerializationException";
   return ErrorResponse({status, code, std::string(message)}, NewRequestId());
+}
+
+// SIGHUP opens files anew, the others end the wait.
+int WaitForStop(const sigset_t& signals, Observation& observation) {
+  int signal = 0;
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) observation.Reopen();
+  return signal;
 }
 
 // What a key may do in the object store. A failing store lets nobody in.
@@ -78,7 +87,7 @@ S3Options MakeS3Options(const Context& context) {
       .region = context.arns.region};
 }
 
-Status Run(const Config& config, const sigset_t& stop_signals) {
+Status Run(const Config& config, const sigset_t& signals) {
   PosixFileSystem disk;
   const SystemClock clock;
   const Folders folders{std::filesystem::absolute(config.data)};
@@ -126,6 +135,7 @@ Status Run(const Config& config, const sigset_t& stop_signals) {
   KEDGE_TRY(const auto api, Api::Make(catalogue, context));
 
   const S3Door door(MakeS3Options(context));
+  KEDGE_TRY(const auto observation, Observation::Start(config, clock));
   const auto handler = [&](const http::Request& request, const http::Responder& responder) {
     if (api->Owns(request)) return api->Handle(request, responder);
     responder(door.Handle(request));
@@ -133,13 +143,16 @@ Status Run(const Config& config, const sigset_t& stop_signals) {
   http::ServerOptions listen;
   KEDGE_TRY_STATUS(ReadListen("--listen", config.listen, listen));
   listen.spool_directory = folders.scratch();
-  KEDGE_TRY(const auto server, http::Server::Start(listen, handler, TransportError));
+  KEDGE_TRY(const auto server,
+            http::Server::Start(listen, observation->Around(handler, *api), TransportError));
+  observation->Count(*server, "api");
+  KEDGE_TRY_STATUS(observation->Serve(config));
   PrintLine(new_key);
   PrintLine("listening on http://" + listen.address + ":" + std::to_string(server->port()) + "\n");
-  int signal = 0;
-  sigwait(&stop_signals, &signal);
+  const int signal = WaitForStop(signals, *observation);
   LogInfo("stopping", {{"signal", std::to_string(signal)}});
   server->Stop(kStopGrace);
+  observation->Stop();
   if (store->failed()) return Unavailable("the database failed");
   return {};
 }
@@ -154,14 +167,16 @@ int Serve(int argc, const char* const* argv) {
   DeclareSettings(flags, /*serves=*/true);
   flags.Footer(
       "At the first start an access key is made, printed and kept in DATA/administrator.env.\n"
-      "Log lines (JSON) go to standard error. SIGTERM and SIGINT stop the server cleanly.");
+      "Log lines (JSON) go to standard error. SIGTERM and SIGINT stop the server cleanly,\n"
+      "SIGHUP opens the access log anew.");
   if (const auto code = flags.Parse(argc, argv)) return *code;
   if (const auto status = CheckConfig(config); !status) {
     static_cast<void>(Fail(argv[0], status.error()));
     return kExitUsage;
   }
-  const sigset_t stop_signals = BlockStopSignals();
-  if (const auto status = Run(config, stop_signals); !status) {
+  SetLogLevel(LogLevelOf(config));
+  const sigset_t signals = BlockSignals();
+  if (const auto status = Run(config, signals); !status) {
     return Fail(argv[0], status.error());
   }
   return kExitSuccess;

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "http/http.h"
+#include "http/tls.h"
 
 namespace kedge::http {
 
@@ -31,10 +32,13 @@ class Transport {
  public:
   virtual ~Transport() = default;
   // Any HTTP status is a success here. Errors: kUnavailable (no connection, connection lost),
-  // kDeadlineExceeded, kResourceExhausted, kCancelled, kInvalidArgument (URL).
+  // kDeadlineExceeded, kResourceExhausted, kCancelled, kInvalidArgument (URL). A certificate that
+  // one of both ends refuses is kUnavailable as well: who is on the path may change.
   virtual Result<Response> Send(const ClientRequest& request) = 0;
 };
 
-std::unique_ptr<Transport> MakeCurlTransport();
+// `tls` counts for https URLs. The files are read when a connection is made: one whose certificate
+// was renewed is taken by a new transport.
+std::unique_ptr<Transport> MakeCurlTransport(ClientTls tls = {});
 
 }  // namespace kedge::http

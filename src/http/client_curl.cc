@@ -165,9 +165,14 @@ Status ToHeaderList(const ClientRequest& request, HeaderList& list) {
   return {};
 }
 
+// Borrowed by curl: it lives as long as the transport.
+curl_blob BlobOf(const std::string& text) {
+  return {.data = const_cast<char*>(text.data()), .len = text.size(), .flags = CURL_BLOB_NOCOPY};
+}
+
 class CurlTransport final : public Transport {
  public:
-  CurlTransport() {
+  explicit CurlTransport(ClientTls tls) : tls_(std::move(tls)) {
     static const CURLcode kInitialised = curl_global_init(CURL_GLOBAL_DEFAULT);
     KEDGE_CHECK(kInitialised == CURLE_OK);
     easy_ = curl_easy_init();
@@ -188,6 +193,7 @@ class CurlTransport final : public Transport {
     curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, detail);
     curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers.get());
     SetGeneral(request);
+    SetTls();
     SetCallbacks(transfer);
     SetBody(request);
     const CURLcode code = curl_easy_perform(easy_);
@@ -208,6 +214,25 @@ class CurlTransport final : public Transport {
     curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
     curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
                      static_cast<long>(request.connect_timeout.count()));
+  }
+
+  void SetTls() {
+    const auto set = [this](CURLoption blob_option, const std::string& text, CURLoption file_option,
+                            const Path& file) {
+      if (curl_blob blob = BlobOf(text); !text.empty()) {
+        curl_easy_setopt(easy_, blob_option, &blob);
+      } else if (!file.empty()) {
+        curl_easy_setopt(easy_, file_option, file.c_str());
+      }
+    };
+    set(CURLOPT_CAINFO_BLOB, tls_.ca_pem, CURLOPT_CAINFO, tls_.ca_file);
+    set(CURLOPT_SSLCERT_BLOB, tls_.certificate_pem, CURLOPT_SSLCERT, tls_.certificate_file);
+    set(CURLOPT_SSLKEY_BLOB, tls_.key_pem, CURLOPT_SSLKEY, tls_.key_file);
+    // The roots given are the only ones: not the system's folder of them besides.
+    if (!tls_.ca_pem.empty() || !tls_.ca_file.empty()) {
+      curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);
+    }
+    curl_easy_setopt(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   }
 
   void SetCallbacks(Transfer& transfer) {
@@ -244,10 +269,13 @@ class CurlTransport final : public Transport {
 
   std::mutex mutex_;  // held over the exchange: that is what "serialised" means
   CURL* easy_ = nullptr;
+  const ClientTls tls_;
 };
 
 }  // namespace
 
-std::unique_ptr<Transport> MakeCurlTransport() { return std::make_unique<CurlTransport>(); }
+std::unique_ptr<Transport> MakeCurlTransport(ClientTls tls) {
+  return std::make_unique<CurlTransport>(std::move(tls));
+}
 
 }  // namespace kedge::http

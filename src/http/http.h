@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/result.h"
+#include "http/tls.h"
 
 namespace kedge::http {
 
@@ -42,6 +43,9 @@ struct Request {
   uint64_t body_bytes = 0;
   std::string body_sha256;  // hexadecimal, computed while receiving
   std::string peer;         // "127.0.0.1:43210"
+  bool over_tls = false;
+  // Of the connection: the same object for all its requests. Null: plain, or none was given.
+  std::shared_ptr<const PeerCertificate> peer_certificate;
 
   std::string_view path() const;   // target up to '?'
   std::string_view query() const;  // after '?', or empty

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "http/http.h"
+#include "http/tls.h"
 
 namespace kedge::http {
 
@@ -23,6 +24,7 @@ struct ServerOptions {
   std::chrono::milliseconds header_timeout{15'000};
   std::chrono::milliseconds body_timeout{300'000};  // for each MiB of a body, in either direction
   std::chrono::milliseconds idle_timeout{75'000};
+  std::optional<ServerTls> tls;  // absent: plain HTTP
 };
 
 // Sends the response of one request; may be kept and called later, from any thread, once. If all
@@ -39,9 +41,12 @@ using ErrorBody = std::function<Response(int status, std::string_view message)>;
 struct ServerCounts {
   uint64_t connections_open = 0;
   uint64_t connections_accepted = 0;
-  uint64_t connections_refused = 0;  // above connections_max
+  uint64_t connections_refused = 0;  // above connections_max or handshakes_max
   uint64_t requests = 0;             // handed to the handler
   uint64_t requests_refused = 0;     // answered by the server itself
+  uint64_t tls_full = 0;             // handshakes with all signatures
+  uint64_t tls_resumed = 0;          // handshakes that went on from a ticket
+  uint64_t tls_failed = 0;
 };
 
 // Requests of one connection are answered in their order, one after the other (pipelining-safe).
@@ -51,11 +56,15 @@ struct ServerCounts {
 class Server {
  public:
   virtual ~Server() = default;  // stops without grace
-  // Binds and serves at once. kUnavailable if the address is taken, kInvalidArgument if it is none.
+  // Binds and serves at once. kUnavailable if the address is taken, kInvalidArgument if it is none;
+  // errors of TlsContext::Make for certificates that cannot be used.
   static Result<std::unique_ptr<Server>> Start(const ServerOptions& options, Handler handler,
                                                ErrorBody error_body);
   virtual uint16_t port() const = 0;
   virtual ServerCounts counts() const = 0;
+  // Reads certificate and key again, for connections that come later; those that are open go on. On
+  // an error the former ones stay in use. Thread-safe. Nothing to do without TLS.
+  virtual Status ReloadTls() = 0;
   // Stops accepting, lets running requests end for at most `grace`, then closes everything and
   // waits for the handlers that still run.
   virtual void Stop(std::chrono::milliseconds grace) = 0;

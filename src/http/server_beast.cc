@@ -6,7 +6,7 @@
 // after the end does nothing.
 // SPDX-License-Identifier: Apache-2.0
 // clang-format off
-#include <utility>  // before Asio: its headers forget it
+#include "http/server_connection.h"
 // clang-format on
 
 #include <algorithm>
@@ -14,23 +14,15 @@
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
 #include <condition_variable>
 #include <limits>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
 
@@ -46,13 +38,10 @@ namespace kedge::http {
 
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
-using asio::ip::tcp;
-using boost::system::error_code;
 using Parser = beast::http::request_parser<beast::http::buffer_body>;
 
 constexpr size_t kReadBytes = 64u << 10;
+constexpr size_t kHeadPieceBytes = 4096;
 constexpr size_t kKeptBufferBytes = 8u << 10;  // of a connection between its requests
 constexpr size_t kFilePieceBytes = 256u << 10;
 constexpr uint64_t kTimedBytes = 1u << 20;  // body_timeout is for each so many bytes
@@ -61,9 +50,6 @@ constexpr uint64_t kTimedBytes = 1u << 20;  // body_timeout is for each so many 
 constexpr size_t kDrainBytesMax = 1u << 20;
 constexpr std::chrono::milliseconds kDrainTimeout{2'000};
 constexpr std::chrono::milliseconds kAcceptPause{100};  // after "too many open files"
-
-// co_await f(..., Into(error)): the error is stored instead of thrown.
-auto Into(error_code& error) { return asio::redirect_error(asio::use_awaitable, error); }
 
 // The way into the loop for other threads. Thread-safe.
 class Mailbox {
@@ -119,18 +105,6 @@ class ResponderState {
   Response if_forgotten_;
 };
 
-// Loop thread only.
-struct Connection {
-  Connection(tcp::socket socket, const ServerOptions& options)
-      : stream(std::move(socket)), buffer(options.header_bytes_max + kReadBytes) {}
-  beast::tcp_stream stream;
-  beast::flat_buffer buffer;  // what has arrived and is not yet consumed
-  std::string peer;
-  bool idle = true;     // between requests
-  bool closed = false;  // by Stop()
-  asio::steady_timer* waiting = nullptr;
-};
-
 class BeastServer final : public Server {
  public:
   BeastServer(const ServerOptions& options, Handler handler, ErrorBody error_body)
@@ -140,10 +114,14 @@ class BeastServer final : public Server {
         acceptor_(loop_),
         accept_pause_(loop_),
         mailbox_(std::make_shared<Mailbox>(loop_)),
-        pool_(options.handler_threads, options.queue_max) {}
+        pool_(options.handler_threads, options.queue_max),
+        handshake_pool_(options.tls ? options.tls->handshake_threads : 0,
+                        options.tls ? options.tls->handshakes_max : 0),
+        file_poll_(loop_) {}
   ~BeastServer() override { Stop(std::chrono::milliseconds(0)); }
 
   Status Bind();
+  Status ReloadTls() override;
   void Run();
   uint16_t port() const override { return port_; }
   ServerCounts counts() const override;
@@ -154,6 +132,9 @@ class BeastServer final : public Server {
 
   asio::awaitable<void> Accept();
   asio::awaitable<void> Serve(std::shared_ptr<Connection> connection);
+  asio::awaitable<bool> Handshake(Connection& connection);
+  asio::awaitable<TlsSession::Step> HandshakeStep(Connection& connection);
+  asio::awaitable<void> WatchFiles();
   asio::awaitable<bool> ServeOne(Connection& connection);
   asio::awaitable<HeadRead> ReadHead(Connection& connection, size_t& head_bytes, Refusal& refusal);
   asio::awaitable<bool> ReadBody(Connection& connection, Parser& parser, Request& request,
@@ -181,11 +162,16 @@ class BeastServer final : public Server {
   asio::steady_timer accept_pause_;
   std::shared_ptr<Mailbox> mailbox_;  // shared: responders may outlive the server
   HandlerPool pool_;
+  HandlerPool handshake_pool_;  // signatures take a millisecond: too long for the loop
+  asio::steady_timer file_poll_;
   uint16_t port_ = 0;
   std::thread thread_;
 
   bool stopping_ = false;  // loop thread only
   std::set<Connection*> connections_;
+  size_t handshakes_open_ = 0;  // loop thread only
+  std::mutex tls_mutex_;
+  std::shared_ptr<const TlsContext> tls_context_;  // null: plain
   mutable std::mutex counts_mutex_;
   std::condition_variable none_open_;
   ServerCounts counts_;
@@ -209,6 +195,9 @@ Status BeastServer::Bind() {
 
 void BeastServer::Run() {
   asio::co_spawn(loop_, Accept(), asio::detached);
+  if (options_.tls && !options_.tls->certificate_file.empty()) {
+    asio::co_spawn(loop_, WatchFiles(), asio::detached);
+  }
   thread_ = std::thread([this] {
     const auto guard = asio::make_work_guard(loop_);
     loop_.run();
@@ -241,7 +230,8 @@ asio::awaitable<void> BeastServer::Accept() {
     if (full) continue;
     socket.set_option(tcp::no_delay(true), error);
     const tcp::endpoint peer = socket.remote_endpoint(error);
-    auto connection = std::make_shared<Connection>(std::move(socket), options_);
+    auto connection = std::make_shared<Connection>(loop_, std::move(socket),
+                                                   options_.header_bytes_max + kReadBytes);
     connection->peer = error ? "" : peer.address().to_string() + ":" + std::to_string(peer.port());
     connections_.insert(connection.get());
     asio::co_spawn(loop_, Serve(std::move(connection)), asio::detached);
@@ -256,14 +246,107 @@ void BeastServer::Forget(Connection* connection) {
 
 asio::awaitable<void> BeastServer::Serve(std::shared_ptr<Connection> connection) {
   try {
-    bool go_on = true;
-    while (go_on && !stopping_ && !connection->closed) go_on = co_await ServeOne(*connection);
-    error_code ignored;
-    connection->stream.socket().shutdown(tcp::socket::shutdown_both, ignored);
+    bool go_on = !options_.tls || co_await Handshake(*connection);
+    while (go_on && !stopping_ && !connection->cut()) go_on = co_await ServeOne(*connection);
+    if (!connection->cut()) {
+      connection->ExpireAfter(kDrainTimeout);
+      co_await connection->EndOfWriting();
+    }
   } catch (const std::exception& error) {  // out of memory
     LogError("a connection was dropped", {{"error", error.what()}});
   }
   Forget(connection.get());
+}
+
+// A connection's handshake. Its steps run on the handshake pool, one at a time: meanwhile the loop
+// leaves the TLS session alone. False: the connection ends.
+asio::awaitable<bool> BeastServer::Handshake(Connection& connection) {
+  if (handshakes_open_ >= options_.tls->handshakes_max) {
+    const std::lock_guard lock(counts_mutex_);
+    ++counts_.connections_refused;
+    co_return false;
+  }
+  ++handshakes_open_;
+  {
+    const std::lock_guard lock(tls_mutex_);
+    connection.BeginTls(tls_context_);
+  }
+  connection.ExpireAfter(options_.tls->handshake_timeout);
+  error_code error;
+  TlsSession::Step step = TlsSession::Step::kNeedsRead;  // the client speaks first
+  while (step != TlsSession::Step::kDone && !error) {
+    co_await connection.Wait(step, error);
+    if (!error) step = co_await HandshakeStep(connection);
+  }
+  --handshakes_open_;
+  const std::lock_guard lock(counts_mutex_);
+  if (error) {
+    ++counts_.tls_failed;
+    if (const std::string& why = connection.tls()->failure(); !why.empty()) {
+      LogWarning("a TLS handshake failed", {{"peer", connection.peer}, {"error", why}});
+    }
+    co_return false;
+  }
+  ++(connection.tls()->resumed() ? counts_.tls_resumed : counts_.tls_full);
+  co_return true;
+}
+
+asio::awaitable<TlsSession::Step> BeastServer::HandshakeStep(Connection& connection) {
+  auto done = std::make_shared<std::optional<TlsSession::Step>>();
+  asio::steady_timer timer(loop_);
+  timer.expires_at(std::chrono::steady_clock::time_point::max());
+  const bool posted = handshake_pool_.TryPost(
+      [&timer, done, kept = connection.shared_from_this(), mailbox = mailbox_]() mutable {
+        const TlsSession::Step step = kept->tls()->Handshake();
+        if (step == TlsSession::Step::kDone) kept->peer_certificate = kept->tls()->Peer();
+        // The last owner lets go on the loop, where the connection belongs.
+        mailbox->Post([&timer, done, step, kept = std::move(kept)] {
+          *done = step;
+          timer.cancel();
+        });
+      });
+  if (!posted) co_return TlsSession::Step::kClosed;
+  while (!done->has_value()) {
+    error_code cancelled;
+    co_await timer.async_wait(Into(cancelled));
+  }
+  co_return done->value();
+}
+
+Status BeastServer::ReloadTls() {
+  if (!options_.tls) return {};
+  KEDGE_TRY(auto context, TlsContext::Make(*options_.tls));
+  const std::lock_guard lock(tls_mutex_);
+  tls_context_ = std::move(context);
+  return {};
+}
+
+// When a file was last changed, as one text; "" if it is not there.
+std::string StampOf(const Path& file) {
+  struct stat found{};
+  if (::stat(file.c_str(), &found) != 0) return "";
+  return std::to_string(found.st_ino) + " " + std::to_string(found.st_size) + " " +
+         std::to_string(found.st_mtim.tv_sec) + "." + std::to_string(found.st_mtim.tv_nsec);
+}
+
+// Takes new files without a signal. A pair that does not fit together (only one of the two has been
+// written yet) is refused, and looked at again at the next change.
+asio::awaitable<void> BeastServer::WatchFiles() {
+  const ServerTls& tls = *options_.tls;
+  std::string seen = StampOf(tls.certificate_file) + StampOf(tls.key_file);
+  while (!stopping_) {
+    error_code cancelled;
+    file_poll_.expires_after(tls.file_poll);
+    co_await file_poll_.async_wait(Into(cancelled));
+    const std::string now = StampOf(tls.certificate_file) + StampOf(tls.key_file);
+    if (cancelled || now == seen) continue;
+    seen = now;
+    if (const Status status = ReloadTls(); !status) {
+      LogError("the new TLS certificate is not used", {{"error", status.error().message}});
+    } else {
+      LogInfo("took the new TLS certificate", {{"file", tls.certificate_file.string()}});
+    }
+  }
 }
 
 // Copies what the parser read into plain types.
@@ -286,6 +369,8 @@ asio::awaitable<bool> BeastServer::ServeOne(Connection& connection) {
   parser.body_limit(std::numeric_limits<uint64_t>::max());  // BodyReceiver knows the limit
   Request request;
   request.peer = connection.peer;
+  request.peer_certificate = connection.peer_certificate;
+  request.over_tls = options_.tls.has_value();
   std::optional<Refusal> refused;
   if (read == HeadRead::kRefused) {
     refused = refusal;
@@ -317,9 +402,9 @@ asio::awaitable<bool> BeastServer::ServeOne(Connection& connection) {
 asio::awaitable<BeastServer::HeadRead> BeastServer::ReadHead(Connection& connection,
                                                              size_t& head_bytes, Refusal& refusal) {
   size_t scanned = 0;
-  bool first = connection.buffer.size() == 0;
-  connection.idle = first;
-  connection.stream.expires_after(first ? options_.idle_timeout : options_.header_timeout);
+  connection.idle = connection.buffer.size() == 0;
+  bool timed = !connection.idle;  // the head has begun, and its time too
+  connection.ExpireAfter(timed ? options_.header_timeout : options_.idle_timeout);
   for (;;) {
     const std::string_view arrived(static_cast<const char*>(connection.buffer.data().data()),
                                    connection.buffer.size());
@@ -337,15 +422,16 @@ asio::awaitable<BeastServer::HeadRead> BeastServer::ReadHead(Connection& connect
     }
     head_bytes = scan.bytes;
     if (complete) co_return HeadRead::kComplete;
-
+    if (!connection.idle && !timed) {
+      connection.ExpireAfter(options_.header_timeout);
+      timed = true;
+    }
     error_code error;
-    const size_t n =
-        co_await connection.stream.async_read_some(connection.buffer.prepare(4096), Into(error));
+    const asio::mutable_buffer room = connection.buffer.prepare(kHeadPieceBytes);
+    const size_t n = co_await connection.Read(room.data(), room.size(), error);
     connection.buffer.commit(n);
     connection.idle = false;
-    if (error) co_return HeadRead::kClosed;  // a timeout has closed the socket already
-    if (first) connection.stream.expires_after(options_.header_timeout);
-    first = false;
+    if (error) co_return HeadRead::kClosed;
   }
 }
 
@@ -354,6 +440,24 @@ bool IsMalformed(const error_code& error) {
   return error.category() ==
              beast::http::make_error_code(beast::http::error::bad_chunk).category() &&
          error != beast::http::error::partial_message;
+}
+
+// Parses what has arrived of a body, or what arrives next. `error` is the parser's or the
+// connection's.
+asio::awaitable<void> ReadPiece(Connection& connection, Parser& parser, error_code& error) {
+  beast::flat_buffer& buffer = connection.buffer;
+  for (;;) {
+    if (buffer.size() > 0) {
+      buffer.consume(parser.put(buffer.data(), error));
+      if (error != beast::http::error::need_more) co_return;
+      error = {};
+    }
+    const asio::mutable_buffer room =
+        buffer.prepare(std::min(kReadBytes, buffer.max_size() - buffer.size()));
+    const size_t n = co_await connection.Read(room.data(), room.size(), error);
+    buffer.commit(n);
+    if (error) co_return;
+  }
 }
 
 // False: the connection is gone. Sets `refusal` if the request is to be refused.
@@ -368,8 +472,8 @@ asio::awaitable<bool> BeastServer::ReadBody(Connection& connection, Parser& pars
   if (!parser.is_done() && request.headers.Find("Expect") != nullptr &&
       connection.buffer.size() == 0) {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    connection.stream.expires_after(options_.header_timeout);
-    co_await asio::async_write(connection.stream, asio::buffer(kContinue), Into(error));
+    connection.ExpireAfter(options_.header_timeout);
+    co_await connection.Write(asio::buffer(kContinue), {}, error);
     if (error) co_return false;
   }
   BodyReceiver sink(options_, request);
@@ -379,14 +483,13 @@ asio::awaitable<bool> BeastServer::ReadBody(Connection& connection, Parser& pars
   uint64_t timed_bytes = kTimedBytes;
   while (!parser.is_done()) {
     if (timed_bytes >= kTimedBytes) {
-      connection.stream.expires_after(options_.body_timeout);
+      connection.ExpireAfter(options_.body_timeout);
       timed_bytes = 0;
     }
     auto& body = parser.get().body();
     body.data = piece.data();
     body.size = piece.size();
-    co_await beast::http::async_read_some(connection.stream, connection.buffer, parser,
-                                          Into(error));
+    co_await ReadPiece(connection, parser, error);
     const size_t n = piece.size() - body.size;
     timed_bytes += n;
     if (n > 0) {
@@ -427,12 +530,12 @@ asio::awaitable<std::optional<Response>> BeastServer::Handle(Connection& connect
     full.headers.Set("Retry-After", "1");
     co_return full;
   }
-  connection.stream.expires_never();
+  connection.ExpireNever();
   asio::steady_timer timer(loop_);
   timer.expires_at(std::chrono::steady_clock::time_point::max());
   exchange->waiting = &timer;
   connection.waiting = &timer;
-  while (!exchange->answer && !connection.closed) {
+  while (!exchange->answer && !connection.cut()) {
     error_code cancelled;
     co_await timer.async_wait(Into(cancelled));
   }
@@ -448,11 +551,10 @@ asio::awaitable<bool> BeastServer::Write(Connection& connection, const Response&
       {.keep_alive = keep_alive, .is_head_request = is_head_request, .now = clock_.NowMs()});
   const bool has_body = HasBody(response, is_head_request);
   const bool in_memory = has_body && response.file == nullptr;
-  const std::array<asio::const_buffer, 2> buffers = {
-      asio::buffer(head), in_memory ? asio::buffer(response.body) : asio::const_buffer()};
   error_code error;
-  connection.stream.expires_after(options_.body_timeout);
-  co_await asio::async_write(connection.stream, buffers, Into(error));
+  connection.ExpireAfter(options_.body_timeout);
+  co_await connection.Write(asio::buffer(head),
+                            in_memory ? asio::buffer(response.body) : asio::const_buffer(), error);
   if (error) co_return false;
   if (!has_body || in_memory) co_return true;
   co_return co_await WriteFile(connection, response);
@@ -471,9 +573,8 @@ asio::awaitable<bool> BeastServer::WriteFile(Connection& connection, const Respo
       co_return false;
     }
     error_code error;
-    connection.stream.expires_after(options_.body_timeout);
-    co_await asio::async_write(connection.stream,
-                               asio::buffer(piece.data(), static_cast<size_t>(n)), Into(error));
+    connection.ExpireAfter(options_.body_timeout);
+    co_await connection.Write(asio::buffer(piece.data(), static_cast<size_t>(n)), {}, error);
     if (error) co_return false;
     sent += static_cast<uint64_t>(n);
   }
@@ -489,12 +590,12 @@ asio::awaitable<void> BeastServer::Refuse(Connection& connection, const Refusal&
   const Response response = ErrorResponse(refusal.status, refusal.message);
   const bool written = co_await Write(connection, response, /*keep_alive=*/false, false);
   if (!written) co_return;
+  connection.ExpireAfter(kDrainTimeout);
+  co_await connection.EndOfWriting();
   error_code error;
-  connection.stream.socket().shutdown(tcp::socket::shutdown_send, error);
-  connection.stream.expires_after(kDrainTimeout);
   std::array<char, 4096> drain;
   for (size_t drained = 0; !error && drained < kDrainBytesMax;) {
-    drained += co_await connection.stream.async_read_some(asio::buffer(drain), Into(error));
+    drained += co_await connection.Read(drain.data(), drain.size(), error);
   }
 }
 
@@ -513,21 +614,22 @@ void BeastServer::Stop(std::chrono::milliseconds grace) {
     error_code ignored;
     acceptor_.close(ignored);
     accept_pause_.cancel();
+    file_poll_.cancel();
     for (Connection* connection : connections_) {
-      if (connection->idle) connection->stream.close();
+      if (connection->idle) connection->Cut();
     }
   });
   if (!WaitUntilNoConnections(grace)) {
     OnLoop([this] {
       for (Connection* connection : connections_) {
-        connection->closed = true;
-        connection->stream.close();
+        connection->Cut();
         if (connection->waiting != nullptr) connection->waiting->cancel();
       }
     });
     WaitUntilNoConnections(std::nullopt);
   }
   pool_.Stop();
+  handshake_pool_.Stop();
   mailbox_->Close();
   loop_.stop();
   thread_.join();
@@ -538,6 +640,7 @@ void BeastServer::Stop(std::chrono::milliseconds grace) {
 Result<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, Handler handler,
                                               ErrorBody error_body) {
   auto server = std::make_unique<BeastServer>(options, std::move(handler), std::move(error_body));
+  if (options.tls) KEDGE_TRY_STATUS(server->ReloadTls());
   KEDGE_TRY_STATUS(server->Bind());
   server->Run();
   return std::unique_ptr<Server>(std::move(server));

@@ -16,6 +16,9 @@ void DeclareStorage(Flags& flags, Config& config) {
 void DeclareServing(Flags& flags, Config& config) {
   config.compile_jobs = std::max<int64_t>(1, std::thread::hardware_concurrency() / 2);
   flags.Option("--listen", &config.listen, "ADDRESS:PORT; port 0 takes a free one");
+  flags.Option("--tls-certificate", &config.tls_certificate,
+               "PEM file, with intermediates: the API speaks https; read again when it changes");
+  flags.Option("--tls-key", &config.tls_key, "PEM file of its key");
   flags.Option("--region", &config.region, "region in resource names (ARNs)");
   flags.Option("--account", &config.account, "12 digits, account in resource names (ARNs)");
   flags.Option("--compile-jobs", &config.compile_jobs, "compilation jobs at a time").Range(1, 256);
@@ -64,11 +67,21 @@ Status CheckConfig(const Config& config) {
     return InvalidArgument("--trace-fraction " + std::to_string(config.trace_fraction) +
                            " is not from 0 to 1");
   }
+  if (config.tls_certificate.empty() != config.tls_key.empty()) {
+    return InvalidArgument("--tls-certificate and --tls-key are given together or not at all");
+  }
   http::ServerOptions ignored;
   if (!config.metrics_listen.empty()) {
     KEDGE_TRY_STATUS(ReadListen("--metrics-listen", config.metrics_listen, ignored));
   }
   return ReadListen("--listen", config.listen, ignored);
+}
+
+std::optional<http::ServerTls> ApiTls(const Config& config, const Keyring& keyring) {
+  if (config.tls_certificate.empty()) return std::nullopt;
+  return http::ServerTls{.certificate_file = config.tls_certificate,
+                         .key_file = config.tls_key,
+                         .ticket_secret = keyring.Derive("tls tickets of the api")};
 }
 
 Status ReadListen(const std::string& setting, const std::string& listen,

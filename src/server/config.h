@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "http/server.h"
 #include "server/api/quotas.h"
+#include "server/keys/keyring.h"
 
 namespace kedge::server {
 
@@ -17,6 +18,8 @@ struct Config {
   std::string data;                       // folder of what belongs to this node
   std::string master_key;                 // file; empty: DATA/keys/master.key
   std::string listen = "127.0.0.1:8080";  // ADDRESS:PORT of the API
+  std::string tls_certificate;            // PEM file; empty: the API is plain HTTP
+  std::string tls_key;                    // PEM file
   std::string region = "us-east-1";       // in resource names
   std::string account = "000000000000";   // in resource names, 12 digits
   int64_t compile_jobs = 0;               // at a time; set from the cores by DeclareServing
@@ -42,6 +45,9 @@ LogLevel LogLevelOf(const Config& config);
 
 // kInvalidArgument naming the setting, if two settings do not fit or one is malformed.
 Status CheckConfig(const Config& config);
+
+// TLS of the API; nothing if it is plain.
+std::optional<http::ServerTls> ApiTls(const Config& config, const Keyring& keyring);
 
 // "ADDRESS:PORT" into `options`. kInvalidArgument naming `setting`.
 Status ReadListen(const std::string& setting, const std::string& listen,

@@ -55,9 +55,14 @@ http::Response TransportError(int status, std::string_view message) {
 }
 
 // SIGHUP opens files anew, the others end the wait.
-int WaitForStop(const sigset_t& signals, Observation& observation) {
+int WaitForStop(const sigset_t& signals, Observation& observation, http::Server& server) {
   int signal = 0;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) observation.Reopen();
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) {
+    observation.Reopen();
+    if (const Status status = server.ReloadTls(); !status) {
+      LogError("the new TLS certificate is not used", {{"error", status.error().message}});
+    }
+  }
   return signal;
 }
 
@@ -143,13 +148,15 @@ Status Run(const Config& config, const sigset_t& signals) {
   http::ServerOptions listen;
   KEDGE_TRY_STATUS(ReadListen("--listen", config.listen, listen));
   listen.spool_directory = folders.scratch();
+  listen.tls = ApiTls(config, keyring);
   KEDGE_TRY(const auto server,
             http::Server::Start(listen, observation->Around(handler, *api), TransportError));
   observation->Count(*server, "api");
   KEDGE_TRY_STATUS(observation->Serve(config));
   PrintLine(new_key);
-  PrintLine("listening on http://" + listen.address + ":" + std::to_string(server->port()) + "\n");
-  const int signal = WaitForStop(signals, *observation);
+  PrintLine("listening on " + std::string(listen.tls ? "https" : "http") + "://" + listen.address +
+            ":" + std::to_string(server->port()) + "\n");
+  const int signal = WaitForStop(signals, *observation, *server);
   LogInfo("stopping", {{"signal", std::to_string(signal)}});
   server->Stop(kStopGrace);
   observation->Stop();
@@ -168,7 +175,7 @@ int Serve(int argc, const char* const* argv) {
   flags.Footer(
       "At the first start an access key is made, printed and kept in DATA/administrator.env.\n"
       "Log lines (JSON) go to standard error. SIGTERM and SIGINT stop the server cleanly,\n"
-      "SIGHUP opens the access log anew.");
+      "SIGHUP opens the access log anew and reads the TLS certificate again.");
   if (const auto code = flags.Parse(argc, argv)) return *code;
   if (const auto status = CheckConfig(config); !status) {
     static_cast<void>(Fail(argv[0], status.error()));

@@ -180,9 +180,11 @@ Result<SubprocessResult> RunSubprocess(const SubprocessOptions& options) {
       FileDescriptor& from = i == 0 ? output.read : errors.read;
       if (!from.valid() || waits[i].revents == 0) continue;
       const ssize_t n = ::read(from.get(), buffer.data(), buffer.size());
-      if (n > 0)
+      if (n > 0) {
         AppendLimited(i == 0 ? result.output : result.errors, buffer.data(), static_cast<size_t>(n),
                       options.output_bytes_max);
+        if (options.on_output) options.on_output({buffer.data(), static_cast<size_t>(n)});
+      }
       if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) from.Reset();
     }
     if (exited && waits[0].revents == 0 && waits[1].revents == 0)

@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <utility>
 #include <vector>
@@ -27,6 +29,8 @@ struct SubprocessOptions {
   std::chrono::milliseconds timeout{0};  // SIGKILL to its process group after this; 0: none
   size_t output_bytes_max = 1u << 20;  // of each of stdout and stderr; the rest is read and dropped
   bool inherit_output = false;         // the child writes to our stdout and stderr instead
+  // Called with each piece of stdout and stderr as it comes, all of it, on the calling thread.
+  std::function<void(std::string_view)> on_output;
   const std::atomic<bool>* cancelled =
       nullptr;  // borrowed; set from another thread: SIGKILL to its process group
 };

@@ -21,6 +21,7 @@ constexpr int64_t kJobsDefault = 0;
 struct CommandLine {
   CompileOptions options;
   bool time_passes = false;
+  bool progress = false;
   bool summary = false;
 };
 
@@ -59,6 +60,7 @@ std::optional<int> ReadCommandLine(int argc, const char* const* argv, CommandLin
   flags.Option("--print-after", &options.print_after,
                "print the graph after this pass (or import, or all) to standard output");
   flags.Flag("--time-passes", &line.time_passes, "print seconds of each phase to standard output");
+  flags.Flag("--progress", &line.progress, "name each phase on standard error as it starts");
   flags.Flag("--keep-source", &options.keep_source, "also keep the generated C++ in DIR/source");
   flags.Flag("--generic", &options.plan.generic_only,
              "use the generic kernels only, to compare the fast ones with");
@@ -102,7 +104,13 @@ int Main(int argc, const char* const* argv) {
   CommandLine line;
   if (auto exit_code = ReadCommandLine(argc, argv, line)) return *exit_code;
   if (line.summary) return PrintSummary(line.options);
-  const bool progress = ::isatty(STDERR_FILENO) != 0;
+  const bool progress = !line.progress && ::isatty(STDERR_FILENO) != 0;
+  if (line.progress) {
+    line.options.on_phase = [](std::string_view phase) {
+      std::fprintf(stderr, "%s: phase: %.*s\n", kProgram, static_cast<int>(phase.size()),
+                   phase.data());
+    };
+  }
   if (progress) {
     line.options.on_phase = [](std::string_view phase) {
       std::fprintf(stderr, "\r\033[K%.*s ...", static_cast<int>(phase.size()), phase.data());

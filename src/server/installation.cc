@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include "base/crypto/crypto.h"
 #include "server/auth/access_key.h"
 #include "store/tables/devices.h"
 
@@ -13,6 +14,7 @@ namespace {
 constexpr std::string_view kIdLine = "AWS_ACCESS_KEY_ID=";
 constexpr std::string_view kSecretLine = "AWS_SECRET_ACCESS_KEY=";
 constexpr uint64_t kSmallFileBytesMax = 64 << 10;
+constexpr size_t kFolderIdBytes = 8;
 
 Result<std::string> ReadText(FileSystem& disk, const Path& path) {
   KEDGE_TRY(const ByteBuffer bytes, disk.Read(path, kSmallFileBytesMax));
@@ -42,6 +44,15 @@ Result<FileDescriptor> PrepareFolders(FileSystem& disk, const Folders& folders) 
     KEDGE_TRY_STATUS(disk.MakeDirectories(folder, 0700));
   }
   return lock;
+}
+
+Result<std::string> LoadFolderId(FileSystem& disk, const Folders& folders) {
+  const Path file = folders.root / "folder.id";
+  if (!disk.Exists(file)) {
+    const std::string id = HexEncode(crypto::RandomBytes(kFolderIdBytes));
+    KEDGE_TRY_STATUS(disk.WriteAtomically(file, AsBytes(id), 0600));
+  }
+  return ReadText(disk, file);
 }
 
 Result<Keyring> LoadKeyring(FileSystem& disk, const Folders& folders,

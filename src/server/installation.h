@@ -1,6 +1,7 @@
 // What stands in the data folder, and making it at the first start:
 //
 //   lock                    held while a server runs on this folder
+//   folder.id                     names it in leases
 //   keys/master.key         0600  seals the secrets in the database, see keys/keyring.h
 //   keys/package.key.pem    0600  signs packages
 //   keys/package.cert.pem         its certificate: what devices trust
@@ -46,6 +47,9 @@ Result<FileDescriptor> PrepareFolders(FileSystem& disk, const Folders& folders);
 // need be, if that is empty.
 Result<Keyring> LoadKeyring(FileSystem& disk, const Folders& folders,
                             const std::string& master_key);
+
+// What names this folder in leases, over all its starts; made at the first one.
+Result<std::string> LoadFolderId(FileSystem& disk, const Folders& folders);
 
 struct SigningKey {
   std::unique_ptr<trust::Signer> signer;

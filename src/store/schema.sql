@@ -53,9 +53,19 @@ CREATE TABLE compilation_jobs (
   ended_ms bigint,
   failure_reason text NOT NULL,
   artifact_uri text NOT NULL,
-  artifact_sha256 text NOT NULL
+  artifact_sha256 text NOT NULL,
+  holder text NOT NULL DEFAULT '',
+  token bigint NOT NULL DEFAULT 0,
+  lease_until_ms bigint NOT NULL DEFAULT 0,
+  attempts bigint NOT NULL DEFAULT 0,
+  queue text NOT NULL DEFAULT '',
+  turn bigint NOT NULL DEFAULT 0,
+  wait_until_ms bigint,
+  derived_inputs text NOT NULL DEFAULT ''
 );
 CREATE INDEX compilation_jobs_by_status ON compilation_jobs (status, created_ms);
+CREATE INDEX compilation_jobs_by_turn ON compilation_jobs (status, turn);
+CREATE INDEX compilation_jobs_by_queue ON compilation_jobs (queue, status);
 
 CREATE TABLE packaging_jobs (
   name text PRIMARY KEY NOT NULL,
@@ -69,9 +79,22 @@ CREATE TABLE packaging_jobs (
   status_message text NOT NULL,
   artifact_uri text NOT NULL,
   artifact_sha1 text NOT NULL,
-  signature text NOT NULL
+  signature text NOT NULL,
+  holder text NOT NULL DEFAULT '',
+  token bigint NOT NULL DEFAULT 0,
+  lease_until_ms bigint NOT NULL DEFAULT 0,
+  attempts bigint NOT NULL DEFAULT 0,
+  queue text NOT NULL DEFAULT '',
+  turn bigint NOT NULL DEFAULT 0,
+  wait_until_ms bigint,
+  started_ms bigint,
+  ended_ms bigint,
+  preset text NOT NULL DEFAULT ''
 );
 CREATE INDEX packaging_jobs_by_status ON packaging_jobs (status, created_ms);
+CREATE INDEX packaging_jobs_by_turn ON packaging_jobs (status, turn);
+CREATE INDEX packaging_jobs_by_queue ON packaging_jobs (queue, status);
+CREATE INDEX packaging_jobs_by_compilation ON packaging_jobs (compilation_job);
 
 CREATE TABLE deployment_plans (
   name text PRIMARY KEY NOT NULL,
@@ -136,6 +159,52 @@ CREATE TABLE leases (
   holder text NOT NULL,
   token bigint NOT NULL,
   expires_ms bigint NOT NULL
+);
+
+CREATE TABLE job_logs (
+  kind text NOT NULL,
+  job text NOT NULL,
+  first_byte bigint NOT NULL,
+  bytes bigint NOT NULL,
+  content text NOT NULL,
+  PRIMARY KEY (kind, job, first_byte)
+);
+
+CREATE TABLE compilation_reports (
+  job text PRIMARY KEY NOT NULL,
+  report text NOT NULL
+);
+
+CREATE TABLE component_versions (
+  name text NOT NULL,
+  version text NOT NULL,
+  packaging_job text NOT NULL,
+  created_ms bigint NOT NULL,
+  PRIMARY KEY (name, version)
+);
+
+CREATE TABLE encryption_keys (
+  id text PRIMARY KEY NOT NULL,
+  description text NOT NULL,
+  state text NOT NULL,
+  newest_version bigint NOT NULL,
+  created_ms bigint NOT NULL,
+  rotated_ms bigint,
+  delete_after_ms bigint
+);
+
+CREATE TABLE encryption_key_versions (
+  key_id text NOT NULL REFERENCES encryption_keys (id) ON DELETE CASCADE,
+  version bigint NOT NULL,
+  sealed text NOT NULL,
+  created_ms bigint NOT NULL,
+  PRIMARY KEY (key_id, version)
+);
+
+CREATE TABLE encryption_key_aliases (
+  alias text PRIMARY KEY NOT NULL,
+  key_id text NOT NULL REFERENCES encryption_keys (id) ON DELETE CASCADE,
+  created_ms bigint NOT NULL
 );
 
 CREATE TABLE models (

@@ -12,11 +12,18 @@ namespace {
 
 Result<json::Value> CreateCompilationJob(const Context& context, const Call& call) {
   const Input input = call.input();
-  KEDGE_TRY([[maybe_unused]] const CompileOrder order, ReadCompileOrder(call.body));
+  KEDGE_TRY(const CompileOrder order, ReadCompileOrder(call.body));
   const std::string name = input.Text("CompilationJobName");
   const EpochMs now = context.clock.NowMs();
   const store::CompilationJob job{
-      .name = name, .request = json::Write(call.body), .created = now, .modified = now};
+      .name = name,
+      .request = json::Write(call.body),
+      .created = now,
+      .modified = now,
+      .queue = order.input.Uri(),
+      .wait_until = order.wait_seconds_max
+                        ? std::optional<EpochMs>(now + *order.wait_seconds_max * 1000)
+                        : std::nullopt};
   const auto work = [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(const auto found, store::FindCompilationJob(transaction, name));
     if (found) return AlreadyExists("Compilation job with name " + name + " already exists");
@@ -55,6 +62,9 @@ Result<json::Value> DescribeCompilationJob(const Context& context, const Call& c
   if (!job.artifact_sha256.empty()) {
     answer.Set("ModelDigests", json::Object{{"ArtifactDigest", "sha256:" + job.artifact_sha256}});
   }
+  if (!job.derived_inputs.empty()) {
+    answer.Set("DerivedInformation", json::Object{{"DerivedDataInputConfig", job.derived_inputs}});
+  }
   return json::Value(std::move(answer));
 }
 
@@ -69,6 +79,8 @@ json::Value Summary(const Context& context, const store::CompilationJob& job) {
   if (const json::Value* platform = output->Find("TargetPlatform")) {
     SetIf(summary, "CompilationTargetPlatformOs", Input(*platform).TextOrNone("Os"));
     SetIf(summary, "CompilationTargetPlatformArch", Input(*platform).TextOrNone("Arch"));
+    SetIf(summary, "CompilationTargetPlatformAccelerator",
+          Input(*platform).TextOrNone("Accelerator"));
   }
   return summary;
 }

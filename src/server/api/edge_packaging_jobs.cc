@@ -30,7 +30,8 @@ Result<json::Value> CreateEdgePackagingJob(const Context& context, const Call& c
                                 .model_version = input.Text("ModelVersion"),
                                 .request = json::Write(call.body),
                                 .created = now,
-                                .modified = now};
+                                .modified = now,
+                                .queue = input.Text("ModelName")};
   const auto work = [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(const auto found, store::FindPackagingJob(transaction, job.name));
     if (found) return AlreadyExists("Edge packaging job with name " + job.name + " already exists");

@@ -104,6 +104,7 @@ Status Run(const Config& config, const sigset_t& signals) {
   KEDGE_TRY(const auto blobs, OpenBlobs(config, folders, disk, clock));
   KEDGE_TRY(const std::string new_key, EnsureAdministrator(disk, folders, clock, *store));
 
+  KEDGE_TRY(const std::string folder_id, LoadFolderId(disk, folders));
   const JobContext jobs{.disk = disk,
                         .store = *store,
                         .blobs = *blobs,
@@ -115,12 +116,17 @@ Status Run(const Config& config, const sigset_t& signals) {
                         .compile_cache = folders.compile_cache(),
                         .sandboxed = !config.unsandboxed_jobs};
   KEDGE_TRY(const auto compilation,
-            JobRunner::Start(*store, clock, store::JobKind::kCompilation,
-                             static_cast<size_t>(config.compile_jobs),
+            JobRunner::Start(*store, clock,
+                             {.kind = store::JobKind::kCompilation,
+                              .threads = static_cast<size_t>(config.compile_jobs),
+                              .holder = folder_id},
                              [&](const JobRun& run) { return RunCompilationJob(jobs, run); }));
-  KEDGE_TRY(const auto packaging,
-            JobRunner::Start(*store, clock, store::JobKind::kPackaging, kPackagingThreads,
-                             [&](const JobRun& run) { return RunPackagingJob(jobs, run); }));
+  KEDGE_TRY(
+      const auto packaging,
+      JobRunner::Start(
+          *store, clock,
+          {.kind = store::JobKind::kPackaging, .threads = kPackagingThreads, .holder = folder_id},
+          [&](const JobRun& run) { return RunPackagingJob(jobs, run); }));
 
   KEDGE_TRY(const Catalogue catalogue, Catalogue::Load(OperationFiles()));
   const Arns arns{.region = config.region, .account = config.account};

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "base/log.h"
 #include "runtime/elf.h"
 #include "server/jobs/archive.h"
 #include "server/jobs/job_files.h"
@@ -16,6 +15,8 @@ namespace {
 
 constexpr uint64_t kModelBytesMax = uint64_t{2} << 30;  // protobuf's own limit for ONNX
 constexpr uint64_t kReportBytesMax = 16u << 20;
+constexpr size_t kKeptReportBytesMax = 1u << 20;  // in the database
+constexpr size_t kDerivedInputsBytesMax = 16384;  // of DataInputConfig
 constexpr uint64_t kCodeBytesMax = 256u << 20;
 
 // What the compiler writes; the archive holds them in this order.
@@ -26,8 +27,6 @@ Result<CompileOrder> ReadOrder(const JobContext& context, const std::string& nam
   KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(const auto job, store::FindCompilationJob(transaction, name));
     if (!job) return NotFound("the job's row is gone");
-    // Stopped between being claimed and being listed as running.
-    if (job->status == store::kJobStopping) return Cancelled("the job was stopped");
     request = job->request;
     return {};
   }));
@@ -65,7 +64,8 @@ Result<FileDescriptor> OpenOutput(const Path& file, uint64_t bytes_max) {
 }
 
 // The compiler ran on hostile input, so its output is looked at like any other stranger's.
-Status CheckOutputs(const Path& folder, const std::string& target) {
+// Gives report.json.
+Result<json::Value> CheckOutputs(const Path& folder, const std::string& target) {
   // The folder itself must not be a link to somewhere else.
   KEDGE_TRY([[maybe_unused]] const FileDescriptor real,
             OpenFile(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
@@ -78,61 +78,72 @@ Status CheckOutputs(const Path& folder, const std::string& target) {
             OpenOutput(folder / "weights.bin", kModelBytesMax * 2));
   KEDGE_TRY(const FileDescriptor report, OpenOutput(folder / "report.json", kReportBytesMax));
   KEDGE_TRY(const ByteBuffer text, ReadAll(report.get(), kReportBytesMax));
-  if (const auto parsed = json::Parse(AsText(text)); !parsed || parsed->AsObject() == nullptr) {
+  auto parsed = json::Parse(AsText(text));
+  if (!parsed || parsed->AsObject() == nullptr) {
     return Internal("the compiler's report.json is not a JSON object");
   }
-  return {};
+  return parsed;
 }
 
-Result<store::CompilationEnd> Compile(const JobContext& context, const JobRun& run) {
+// "data:1x3x32x32" of the report as DataInputConfig has it: {"data":[1,3,32,32]}.
+std::string DerivedInputs(const json::Value& report) {
+  json::Object shapes;
+  const json::Value* inputs = report.Find("inputs");
+  if (inputs == nullptr || inputs->AsArray() == nullptr) return "";
+  for (const json::Value& input : *inputs->AsArray()) {
+    const json::Value* shape = input.Find("shape");
+    if (shape != nullptr) shapes.Set(input.StringOr("name", ""), *shape);
+  }
+  const std::string text = json::Write(shapes);
+  return text.size() <= kDerivedInputsBytesMax ? text : "";
+}
+
+// What the compiler says of its work, without the lists that grow with the model if it is large.
+std::string KeptReport(json::Value report) {
+  std::string text = json::Write(report);
+  for (const char* list : {"steps", "nodes"}) {
+    if (text.size() <= kKeptReportBytesMax) break;
+    report.AsObject()->Set(list, json::Array());
+    report.AsObject()->Set("truncated", true);
+    text = json::Write(report);
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<store::JobOutputs> RunCompilationJob(const JobContext& context, const JobRun& run) {
   KEDGE_TRY(const CompileOrder order, ReadOrder(context, run.name));
   KEDGE_TRY(const TemporaryDirectory scratch, TemporaryDirectory::Make(context.scratch));
+  run.log.Line("fetching " + order.input.Uri());
   KEDGE_TRY(const Path model, FetchModel(context, order, scratch.path()));
   const Path output = scratch.path() / "output";
+  const Path temporary = scratch.path() / "tmp";
   const Path cache = context.compile_cache / order.input.bucket;
-  for (const Path& folder : {output, cache}) {
+  for (const Path& folder : {output, temporary, cache}) {
     KEDGE_TRY_STATUS(context.disk.MakeDirectories(folder, 0700));
   }
+  run.log.Line("compiling for " + order.target.target);
   KEDGE_TRY_STATUS(RunCompiler({.programs = context.programs,
                                 .model = model,
                                 .target = order.target.target,
                                 .inputs = order.inputs,
                                 .output_folder = output,
+                                .temporary_folder = temporary,
                                 .cache_folder = cache,
                                 .limits = {.seconds_max = order.seconds_max},
                                 .sandboxed = context.sandboxed,
-                                .cancelled = &run.cancelled}));
-  KEDGE_TRY_STATUS(CheckOutputs(output / kCompiledFolder, order.target.target));
+                                .cancelled = &run.cancelled,
+                                .log = &run.log}));
+  KEDGE_TRY(const json::Value report, CheckOutputs(output / kCompiledFolder, order.target.target));
   const Path archive = scratch.path() / "result.tar.gz";
   KEDGE_TRY_STATUS(PackArchive(archive, output / kCompiledFolder, kOutputs));
-  KEDGE_TRY(const StoredFile stored, StoreFile(context.blobs, archive, order.output));
-  return store::CompilationEnd{.status = std::string(store::kJobCompleted),
-                               .artifact_uri = order.output.Uri(),
-                               .artifact_sha256 = stored.sha256};
-}
-
-}  // namespace
-
-store::Work RunCompilationJob(const JobContext& context, const JobRun& run) {
-  LogInfo("compilation job started", {{"job", run.name}});
-  auto result = Compile(context, run);
-  if (run.server_stops) return {};  // the row stays INPROGRESS: the next start runs the job again
-  store::CompilationEnd end;
-  if (result) {
-    end = std::move(*result);
-  } else if (run.cancelled || result.error().code == Code::kCancelled) {
-    end.status = store::kJobStopped;
-  } else {
-    end.status = store::kJobFailed;
-    end.failure_reason = FailureReason(result.error());
-  }
-  end.time = context.clock.NowMs();
-  LogInfo("compilation job ended",
-          {{"job", run.name}, {"status", end.status}, {"reason", end.failure_reason}});
-  return [name = run.name, end](store::Transaction& transaction) -> Status {
-    KEDGE_TRY([[maybe_unused]] const bool ended, store::EndCompilationJob(transaction, name, end));
-    return {};
-  };
+  run.log.Line("storing " + order.output.Uri());
+  KEDGE_TRY(const StoredFile stored, StoreFile(context.blobs, archive, order.output, run.hold));
+  return store::JobOutputs{.artifact_uri = order.output.Uri(),
+                           .artifact_sha256 = stored.sha256,
+                           .derived_inputs = DerivedInputs(report),
+                           .report = KeptReport(report)};
 }
 
 }  // namespace kedge::server

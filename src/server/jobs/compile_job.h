@@ -23,9 +23,8 @@ struct JobContext {
   bool sandboxed = true;
 };
 
-// Fetches the model, compiles it in the sandbox, checks what came out, stores
-// <name>-<target>.tar.gz (model.so, weights.bin, report.json), and gives the write of the job's
-// end.
-store::Work RunCompilationJob(const JobContext& context, const JobRun& run);
+// Fetches the model, compiles it in the sandbox, checks what came out, and stores
+// <name>-<target>.tar.gz (model.so, weights.bin, report.json).
+Result<store::JobOutputs> RunCompilationJob(const JobContext& context, const JobRun& run);
 
 }  // namespace kedge::server

@@ -43,8 +43,8 @@ Result<std::string> FetchObject(blob::BlobStore& blobs, const blob::ObjectName& 
   return HexEncode(sha256.Finish());
 }
 
-Result<StoredFile> StoreFile(blob::BlobStore& blobs, const Path& file,
-                             const blob::ObjectName& name) {
+Result<StoredFile> StoreFile(blob::BlobStore& blobs, const Path& file, const blob::ObjectName& name,
+                             const std::function<Status()>& hold) {
   KEDGE_TRY(const FileDescriptor in, OpenFile(file, O_RDONLY | O_NOFOLLOW));
   KEDGE_TRY(const auto writer, blobs.Create(name, "application/gzip"));
   crypto::Hasher sha256(crypto::Hasher::Kind::kSha256);
@@ -54,6 +54,7 @@ Result<StoredFile> StoreFile(blob::BlobStore& blobs, const Path& file,
     sha1.Update(block);
     return writer->Append(block);
   }));
+  KEDGE_TRY_STATUS(hold());
   KEDGE_TRY([[maybe_unused]] const blob::ObjectInfo stored, writer->Commit());
   return StoredFile{.sha256 = HexEncode(sha256.Finish()), .sha1 = HexEncode(sha1.Finish())};
 }

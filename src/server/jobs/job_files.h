@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+
 #include "blob/blob_store.h"
 
 namespace kedge::server {
@@ -15,9 +17,10 @@ struct StoredFile {
   std::string sha256;  // hexadecimal
   std::string sha1;
 };
-// Stores a file as an object, durably, and gives its digests.
-Result<StoredFile> StoreFile(blob::BlobStore& blobs, const Path& file,
-                             const blob::ObjectName& name);
+// Stores a file as an object, durably, and gives its digests. `hold` is asked when everything but
+// the last step is done; its error is given, and the object stays what it was.
+Result<StoredFile> StoreFile(blob::BlobStore& blobs, const Path& file, const blob::ObjectName& name,
+                             const std::function<Status()>& hold);
 
 // FailureReason of a job: "ClientError: ..." if the request or the model is at fault, "ServerError:
 // ..." otherwise.

@@ -249,7 +249,7 @@ TEST_F(SandboxTest, HandsModelInAndOutputOut) {
   ASSERT_TRUE(status) << status.error().message;
   EXPECT_EQ(Output("out/copy"), "model");
   EXPECT_EQ(Output("out/words"),
-            "/in/model.onnx --target x86-64-v3 -o /out/compiled --input=x=1x2\n");
+            "/in/model.onnx --target x86-64-v3 -o /out/compiled --progress --input=x=1x2\n");
   EXPECT_TRUE(disk_.Exists(At("cache/kept")));
 }
 

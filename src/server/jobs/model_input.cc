@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/jobs/model_input.h"
 
+#include <algorithm>
+
 namespace kedge::server {
 namespace {
 
@@ -50,6 +52,26 @@ std::string BaseName(const std::string& key) {
   return name;
 }
 
+Status ReadStoppingCondition(const json::Value& condition, CompileOrder& order) {
+  order.seconds_max = condition.IntOr("MaxRuntimeInSeconds", order.seconds_max);
+  const auto at_most = [&](int64_t seconds) {
+    order.wait_seconds_max = std::min(order.wait_seconds_max.value_or(seconds), seconds);
+  };
+  if (const json::Value* pending = condition.Find("MaxPendingTimeInSeconds")) {
+    at_most(*pending->AsInt());
+  }
+  if (const json::Value* wait = condition.Find("MaxWaitTimeInSeconds")) {
+    // It bounds the time in the queue and the run together.
+    if (*wait->AsInt() < order.seconds_max) {
+      return InvalidArgument("StoppingCondition: MaxWaitTimeInSeconds is " +
+                             std::to_string(*wait->AsInt()) + ", less than MaxRuntimeInSeconds, " +
+                             std::to_string(order.seconds_max));
+    }
+    at_most(*wait->AsInt() - order.seconds_max);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<blob::ObjectName> ObjectBelow(const std::string& location, const std::string& file_name) {
@@ -83,7 +105,7 @@ Result<CompileOrder> ReadCompileOrder(const json::Value& request) {
             ObjectBelow(output->StringOr("S3OutputLocation", ""),
                         BaseName(order.input.key) + "-" + order.target.label + ".tar.gz"));
   if (const json::Value* condition = request.Find("StoppingCondition")) {
-    order.seconds_max = condition->IntOr("MaxRuntimeInSeconds", order.seconds_max);
+    KEDGE_TRY_STATUS(ReadStoppingCondition(*condition, order));
   }
   return order;
 }

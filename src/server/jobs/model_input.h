@@ -16,6 +16,8 @@ struct CompileOrder {
   JobTarget target;
   std::vector<std::string> inputs;  // "name=1x3x224x224", for kedge-compile --input
   int64_t seconds_max = 900;        // StoppingCondition.MaxRuntimeInSeconds
+  // How long the job may be queued: the least of MaxPendingTimeInSeconds and MaxWaitTimeInSeconds.
+  std::optional<int64_t> wait_seconds_max;
 };
 
 // Reads a validated request of CreateCompilationJob. kInvalidArgument for what the description

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 
-#include "base/log.h"
 #include "package/package.h"
 #include "server/jobs/archive.h"
 #include "server/jobs/job_files.h"
@@ -28,8 +27,6 @@ Result<PackageOrder> ReadOrder(const JobContext& context, const std::string& nam
   KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(auto job, store::FindPackagingJob(transaction, name));
     if (!job) return NotFound("the job's row is gone");
-    // Stopped between being claimed and being listed as running.
-    if (job->status == store::kJobStopping) return Cancelled("the job was stopped");
     order.job = std::move(*job);
     KEDGE_TRY(const auto compiled,
               store::FindCompilationJob(transaction, order.job.compilation_job));
@@ -58,7 +55,9 @@ Result<std::string> VerifyAsDevice(const JobContext& context, const Path& file) 
   return verified.signature_text();
 }
 
-Result<store::PackagingEnd> Package(const JobContext& context, const JobRun& run) {
+}  // namespace
+
+Result<store::JobOutputs> RunPackagingJob(const JobContext& context, const JobRun& run) {
   KEDGE_TRY(const PackageOrder order, ReadOrder(context, run.name));
   KEDGE_TRY(const TemporaryDirectory scratch, TemporaryDirectory::Make(context.scratch));
   const Path artifact = scratch.path() / "artifact.tar.gz";
@@ -82,35 +81,11 @@ Result<store::PackagingEnd> Package(const JobContext& context, const JobRun& run
                                           .signer = &context.signer}));
   KEDGE_TRY(std::string signature, VerifyAsDevice(context, file));
   if (run.cancelled) return Cancelled("the job was stopped");
-  KEDGE_TRY(const StoredFile stored, StoreFile(context.blobs, file, order.output));
-  return store::PackagingEnd{.status = std::string(store::kJobCompleted),
-                             .artifact_uri = order.output.Uri(),
-                             .artifact_sha1 = stored.sha1,
-                             .signature = std::move(signature)};
-}
-
-}  // namespace
-
-store::Work RunPackagingJob(const JobContext& context, const JobRun& run) {
-  LogInfo("packaging job started", {{"job", run.name}});
-  auto result = Package(context, run);
-  if (run.server_stops) return {};  // the row stays INPROGRESS: the next start runs the job again
-  store::PackagingEnd end;
-  if (result) {
-    end = std::move(*result);
-  } else if (run.cancelled || result.error().code == Code::kCancelled) {
-    end.status = store::kJobStopped;
-  } else {
-    end.status = store::kJobFailed;
-    end.status_message = FailureReason(result.error());
-  }
-  end.time = context.clock.NowMs();
-  LogInfo("packaging job ended",
-          {{"job", run.name}, {"status", end.status}, {"reason", end.status_message}});
-  return [name = run.name, end](store::Transaction& transaction) -> Status {
-    KEDGE_TRY([[maybe_unused]] const bool ended, store::EndPackagingJob(transaction, name, end));
-    return {};
-  };
+  run.log.Line("storing " + order.output.Uri());
+  KEDGE_TRY(const StoredFile stored, StoreFile(context.blobs, file, order.output, run.hold));
+  return store::JobOutputs{.artifact_uri = order.output.Uri(),
+                           .artifact_sha1 = stored.sha1,
+                           .signature = std::move(signature)};
 }
 
 }  // namespace kedge::server

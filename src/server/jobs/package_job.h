@@ -7,8 +7,8 @@
 namespace kedge::server {
 
 // Fetches the result of the compilation job, writes and signs the package, verifies it as a device
-// would, stores <ModelName>-<ModelVersion>.tar.gz, and gives the write of the job's end. An object
-// that is not the one the compilation job stored (its SHA-256) is refused, never signed.
-store::Work RunPackagingJob(const JobContext& context, const JobRun& run);
+// would, and stores <ModelName>-<ModelVersion>.tar.gz. An object that is not the one the
+// compilation job stored (its SHA-256) is refused, never signed.
+Result<store::JobOutputs> RunPackagingJob(const JobContext& context, const JobRun& run);
 
 }  // namespace kedge::server

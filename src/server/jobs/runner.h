@@ -1,6 +1,11 @@
-// Threads that work on the queued jobs of one kind. The queue is in the store: a job is claimed by
-// one committed update, and one that was running when the server died is queued again at the next
-// start, so running a job twice must give the same result.
+// Threads that work on the queued jobs of one kind, on any number of nodes. The queue is in the
+// store (store/tables/jobs.h): a job is claimed under a lease, which a thread of the runner renews
+// while the job runs; a node that dies or is frozen loses it and another runs the job again. So a
+// job may run twice, even at the same time; what it leaves outside the store must bear that
+// (JobRun::hold), and its end is stored by the node that holds the lease only.
+//
+// Other nodes' signals do not come through: every runner looks for jobs, and for stop requests of
+// those it runs, every second or so.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,58 +20,99 @@
 #include <vector>
 
 #include "server/api/context.h"
+#include "server/jobs/job_log.h"
 #include "store/tables/jobs.h"
 
 namespace kedge::server {
 
-// `cancelled` is set when the job is stopped or the server stops: the work should end soon.
 struct JobRun {
   const std::string& name;
+  // Set when the job was stopped, when another node has it, or when the server stops: the work
+  // should end soon.
   const std::atomic<bool>& cancelled;
-  const std::atomic<bool>& server_stops;
+  JobLog& log;
+  // Renews the lease now. kAborted if another node has the job: then nothing may be left outside
+  // the store. kCancelled if it was stopped.
+  std::function<Status()> hold;
 };
-// Works on one job to its end and gives the write that stores how it ended; none if the server
-// stops, so that the next start runs the job again.
-using JobFunction = std::function<store::Work(const JobRun&)>;
+// Works on one job to its end. An error becomes the job's reason (job_files.h FailureReason).
+using JobFunction = std::function<Result<store::JobOutputs>(const JobRun&)>;
 
-// Between two attempts at a write that the store refused: a full disk may have room again.
-constexpr std::chrono::milliseconds kStoreRetry{1000};
+struct RunnerOptions {
+  store::JobKind kind = store::JobKind::kCompilation;
+  size_t threads = 1;
+  // Names this data folder over all starts, so that what it ran before need not wait for its lease.
+  std::string holder;
+  std::chrono::milliseconds lease{20'000};
+  // Between two looks into the store, and up to twice that, so that nodes do not look all at once.
+  std::chrono::milliseconds poll{1000};
+  // Between two attempts at a write that the store refused: a full disk may have room again.
+  std::chrono::milliseconds retry{1000};
+};
 
 class JobRunner final : public JobSignals {
  public:
-  // Borrows store and clock. Starts at once; queues again what was running before.
+  // Borrows store and clock. Starts at once.
   static Result<std::unique_ptr<JobRunner>> Start(store::Store& store, const Clock& clock,
-                                                  store::JobKind kind, size_t threads,
-                                                  JobFunction function,
-                                                  std::chrono::milliseconds retry = kStoreRetry);
-  ~JobRunner() override;  // cancels what runs and waits for it
+                                                  RunnerOptions options, JobFunction function);
+  // Cancels what runs, waits for it and gives it back to the queue.
+  ~JobRunner() override;
 
   void JobQueued() override;
   void StopRunning(const std::string& name) override;
 
  private:
-  JobRunner(store::Store& store, const Clock& clock, store::JobKind kind, JobFunction function,
-            std::chrono::milliseconds retry)
-      : store_(store), clock_(clock), kind_(kind), function_(std::move(function)), retry_(retry) {}
+  // A job that one of the threads works on.
+  struct Running {
+    explicit Running(store::JobClaim of) : claim(std::move(of)) {}
+    const store::JobClaim claim;
+    JobLog log;
+    std::atomic<bool> cancelled{false};
+    std::atomic<bool> lost{false};                  // another node has it
+    std::mutex appending;                           // one append to the stored log at a time
+    std::chrono::steady_clock::time_point renewed;  // the keeper's own
+  };
+
+  JobRunner(store::Store& store, const Clock& clock, RunnerOptions options, JobFunction function)
+      : store_(store),
+        clock_(clock),
+        options_(std::move(options)),
+        function_(std::move(function)) {}
+
   void Work();
-  // The name of the job that is this thread's now; nothing if none is queued.
-  Result<std::optional<std::string>> Claim();
-  void RunOne(const std::string& name);
+  // This thread's job now; nothing if none is queued.
+  Result<std::optional<store::JobClaim>> Claim();
+  void RunOne(const store::JobClaim& claim);
+  store::JobEnd EndOf(const Running& running, const Result<store::JobOutputs>& result) const;
   // Tries until the store takes it, so that no job stays INPROGRESS because of a full disk.
-  void StoreEnd(const std::string& name, const store::Work& end);
+  void StoreEnd(Running& running, const store::JobEnd& end);
+  Status Hold(Running& running);
+  void GiveBack(Running& running);
+
+  // One thread: renews leases, sees stop requests, stores logs.
+  void Keep();
+  void Look(Running& running);
+  void StoreLog(Running& running, bool all);
+
+  // Returns early when the runner stops, or on a signal after `seen`.
+  void Wait(std::chrono::milliseconds most, uint64_t seen);
+  std::chrono::milliseconds Jittered(std::chrono::milliseconds from) const;
+  EpochMs LeaseEnd() const { return clock_.NowMs() + options_.lease.count(); }
 
   store::Store& store_;
   const Clock& clock_;
-  const store::JobKind kind_;
+  const RunnerOptions options_;
   const JobFunction function_;
-  const std::chrono::milliseconds retry_;
 
   std::mutex mutex_;
   std::condition_variable wake_;
   uint64_t queued_ = 0;  // grows with every signal
   std::atomic<bool> stopping_{false};
-  std::map<std::string, std::atomic<bool>> running_;  // the flag: cancelled
+  bool ended_ = false;  // all jobs have ended: the keeper may
+  // Shared by the thread that runs the job and the keeper, which looks at it outside the lock.
+  std::map<std::string, std::shared_ptr<Running>> running_;
   std::vector<std::thread> threads_;
+  std::thread keeper_;
 };
 
 }  // namespace kedge::server

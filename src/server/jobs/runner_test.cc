@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/crypto/crypto.h"
+#include "server/jobs/job_files.h"
 #include "server/jobs/package_job.h"
 #include "server/testing/test_server.h"
 
@@ -40,35 +41,195 @@ class JobRunTest : public testing::Test {
     ASSERT_TRUE(status) << status.error().message;
   }
 
+  void Queue(const std::string& name) {
+    Write([&](store::Transaction& transaction) {
+      return store::InsertCompilationJob(transaction, {.name = name, .request = "{}"});
+    });
+  }
+  json::Value Describe(const std::string& name) {
+    return server_->Must("DescribeCompilationJob", R"({"CompilationJobName":")" + name + "\"}");
+  }
+  std::string StatusOf(const std::string& name) {
+    return Describe(name).StringOr("CompilationJobStatus", "");
+  }
+  void AwaitStatus(const std::string& name, const std::string& status) {
+    while (StatusOf(name) != status) std::this_thread::yield();
+  }
+  // The function alone, for a job whose row is there.
+  Result<store::JobOutputs> Run(const JobFunction& function, const std::string& name) {
+    const std::atomic<bool> never{false};
+    return function(
+        {.name = name, .cancelled = never, .log = log_, .hold = [] { return Status(); }});
+  }
+
+  JobLog log_;
   std::unique_ptr<TestServer> server_;
 };
 
+// A store that takes no call while it is frozen: what a stopped node's store looks like to it.
+class Freezing final : public store::Store {
+ public:
+  explicit Freezing(store::Store& real) : real_(real) {}
+  void WriteLater(store::Work work, std::function<void(Status)> done) override {
+    WaitWhileFrozen();
+    real_.WriteLater(std::move(work), std::move(done));
+  }
+  Status Read(const store::Work& work) override {
+    WaitWhileFrozen();
+    return real_.Read(work);
+  }
+  bool failed() const override { return real_.failed(); }
+  void SetFrozen(bool frozen) {
+    frozen_ = frozen;
+    frozen_.notify_all();
+  }
+
+ private:
+  void WaitWhileFrozen() { frozen_.wait(true); }
+  store::Store& real_;
+  std::atomic<bool> frozen_{false};
+};
+
+constexpr std::chrono::milliseconds kShort{1};
+
+RunnerOptions Options(const std::string& holder) {
+  return {.holder = holder, .poll = kShort, .retry = kShort};
+}
+
 TEST_F(JobRunTest, AFullDiskDelaysAJobAndLosesNothing) {
-  Write([](store::Transaction& transaction) {
-    return store::InsertCompilationJob(
-        transaction, {.name = "job", .status = std::string(store::kJobStarting), .request = "{}"});
-  });
-  // Write 0 queues again what ran before; 1 and 2 claim the job, 4 and 5 store its end.
+  Queue("job");
+  // Write 0 ends old leases; 1 and 2 claim the job, 4 and 5 store its log or its end.
   FullAtTimes store(server_->store(), {1, 2, 4, 5});
-  std::promise<void> ended;
-  const auto function = [&](const JobRun& run) -> store::Work {
-    return [&ended, name = run.name](store::Transaction& transaction) -> Status {
-      KEDGE_TRY([[maybe_unused]] const bool found,
-                store::EndCompilationJob(transaction, name,
-                                         {.status = std::string(store::kJobCompleted)}));
-      ended.set_value();
-      return {};
-    };
-  };
-  auto runner = JobRunner::Start(store, server_->clock(), store::JobKind::kCompilation, 1, function,
-                                 std::chrono::milliseconds(1));
-  ASSERT_TRUE(runner) << runner.error().message;
-  ended.get_future().wait();
-  runner->reset();  // waits for that write
+  {
+    auto runner = JobRunner::Start(store, server_->clock(), Options("node"),
+                                   [](const JobRun&) -> Result<store::JobOutputs> {
+                                     return store::JobOutputs{.artifact_uri = "s3://bucket/key"};
+                                   });
+    ASSERT_TRUE(runner) << runner.error().message;
+    AwaitStatus("job", "COMPLETED");
+  }
   EXPECT_GE(store.writes(), 7);
-  EXPECT_EQ(server_->Must("DescribeCompilationJob", R"({"CompilationJobName":"job"})")
-                .StringOr("CompilationJobStatus", ""),
-            "COMPLETED");
+}
+
+TEST_F(JobRunTest, AStopRequestStoredByAnotherNodeIsSeen) {
+  Queue("job");
+  std::promise<void> began;
+  auto runner = JobRunner::Start(server_->store(), server_->clock(), Options("node"),
+                                 [&](const JobRun& run) -> Result<store::JobOutputs> {
+                                   began.set_value();
+                                   while (!run.cancelled) std::this_thread::yield();
+                                   return Internal("ended early");
+                                 });
+  ASSERT_TRUE(runner) << runner.error().message;
+  began.get_future().wait();
+  server_->Must("StopCompilationJob", R"({"CompilationJobName":"job"})");
+  AwaitStatus("job", "STOPPED");
+  EXPECT_TRUE(Describe("job").Find("CompilationEndTime"));
+}
+
+TEST_F(JobRunTest, AStopWhileTheResultIsMadeStillStops) {
+  Queue("job");
+  auto runner =
+      JobRunner::Start(server_->store(), server_->clock(), Options("node"),
+                       [&](const JobRun& run) -> Result<store::JobOutputs> {
+                         server_->Must("StopCompilationJob", R"({"CompilationJobName":"job"})");
+                         EXPECT_EQ(run.hold().error().code, Code::kCancelled);
+                         return store::JobOutputs{.artifact_uri = "s3://bucket/key"};
+                       });
+  ASSERT_TRUE(runner) << runner.error().message;
+  AwaitStatus("job", "STOPPED");
+  EXPECT_EQ(Describe("job").Find("ModelArtifacts")->StringOr("S3ModelArtifacts", "none"), "");
+}
+
+TEST_F(JobRunTest, AStoppingServerGivesItsJobsBack) {
+  Queue("job");
+  std::promise<void> began;
+  {
+    auto runner = JobRunner::Start(server_->store(), server_->clock(), Options("node"),
+                                   [&](const JobRun& run) -> Result<store::JobOutputs> {
+                                     began.set_value();
+                                     while (!run.cancelled) std::this_thread::yield();
+                                     return Cancelled("the job was stopped");
+                                   });
+    ASSERT_TRUE(runner) << runner.error().message;
+    began.get_future().wait();
+  }
+  EXPECT_EQ(StatusOf("job"), "STARTING");
+}
+
+// Two nodes and one job. The first is frozen beyond its lease, in the middle of the job or just
+// before its result becomes the object; the second runs the job. The thawed first changes neither
+// the row nor the object.
+TEST_F(JobRunTest, AFrozenNodeChangesNothingOnceAnotherHasItsJob) {
+  ASSERT_TRUE(server_->blobs().CreateBucket("bucket"));
+  const blob::ObjectName result{"bucket", "result"};
+  for (const bool frozen_at_the_last_moment : {false}) {
+    SCOPED_TRACE(frozen_at_the_last_moment);
+    const std::string job = frozen_at_the_last_moment ? "late" : "early";
+    Queue(job);
+    Freezing frozen(server_->store());
+    std::promise<void> began, thawed;
+    std::shared_future<void> thaw = thawed.get_future().share();
+    const auto store_as = [&](const JobRun& run, const std::string& who,
+                              const std::function<void()>& last_moment) {
+      const Path file = server_->folder() / (job + who);
+      EXPECT_TRUE(server_->disk().WriteAtomically(file, AsBytes(who), 0600));
+      return StoreFile(server_->blobs(), file, result, [&] {
+        const Status held = run.hold();
+        last_moment();
+        return held;
+      });
+    };
+    const std::function<void()> nothing = [] {};
+    Status of_first;
+    auto first = JobRunner::Start(frozen, server_->clock(), Options("one"),
+                                  [&](const JobRun& run) -> Result<store::JobOutputs> {
+                                    const std::function<void()> freeze = [&] {
+                                      frozen.SetFrozen(true);
+                                      began.set_value();
+                                      thaw.wait();
+                                    };
+                                    if (!frozen_at_the_last_moment) freeze();
+                                    const auto stored = store_as(
+                                        run, "one", frozen_at_the_last_moment ? freeze : nothing);
+                                    of_first = stored ? Status() : stored.error();
+                                    return store::JobOutputs{.artifact_uri = "s3://bucket/one"};
+                                  });
+    ASSERT_TRUE(first) << first.error().message;
+    began.get_future().wait();
+    server_->clock().Advance(std::chrono::seconds(60));
+    auto second = JobRunner::Start(server_->store(), server_->clock(), Options("two"),
+                                   [&](const JobRun& run) -> Result<store::JobOutputs> {
+                                     EXPECT_TRUE(store_as(run, "two", [] {}));
+                                     return store::JobOutputs{.artifact_uri = "s3://bucket/two"};
+                                   });
+    ASSERT_TRUE(second) << second.error().message;
+    AwaitStatus(job, "COMPLETED");
+    frozen.SetFrozen(false);
+    thawed.set_value();
+    first->reset();
+    EXPECT_FALSE(of_first);
+    EXPECT_EQ(Describe(job).Find("ModelArtifacts")->StringOr("S3ModelArtifacts", ""),
+              "s3://bucket/two");
+    EXPECT_EQ(AsText(*blob::GetObject(server_->blobs(), result, 100)), "two");
+  }
+}
+
+TEST(JobLog, GivesWholeCharactersOfValidText) {
+  JobLog log;
+  log.Append("a\xc3");
+  EXPECT_EQ(log.Take(false), "a");
+  log.Append("\xa4z");
+  EXPECT_EQ(log.Take(false), "\xc3\xa4z");
+  log.Append(std::string("\0\xff\xed\xa0\x80\xe2\x82", 7));
+  EXPECT_EQ(log.Take(true),
+            "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+            "\xef\xbf\xbd\xef\xbf\xbd");
+  log.Append(std::string(JobLog::kPendingBytesMax, 'x'));
+  log.Line("end");
+  const std::string text = log.Take(true);
+  EXPECT_TRUE(text.starts_with("[... lines were lost here ...]\nxxx"));
+  EXPECT_TRUE(text.ends_with("end\n"));
 }
 
 TEST_F(JobRunTest, CompilersOfOneBucketShareACache) {
@@ -94,9 +255,9 @@ TEST_F(JobRunTest, CompilersOfOneBucketShareACache) {
                            .scratch = server_->folder(),
                            .compile_cache = server_->folder() / "cache",
                            .sandboxed = false};
-  const std::string name = "job";
-  const std::atomic<bool> never{false};
-  Write(RunCompilationJob(context, {.name = name, .cancelled = never, .server_stops = never}));
+  const auto result =
+      Run([&](const JobRun& run) { return RunCompilationJob(context, run); }, "job");
+  EXPECT_FALSE(result);
   EXPECT_TRUE(server_->disk().Exists(server_->folder() / "cache" / "trusted" / "left"));
   EXPECT_FALSE(server_->disk().Exists(server_->folder() / "cache" / "left"));
 }
@@ -128,13 +289,9 @@ TEST_F(JobRunTest, SignsOnlyWhatTheCompilationJobMade) {
                            .signer = *server_->key().signer,
                            .signing_certificate_pem = server_->key().certificate_pem,
                            .scratch = server_->folder()};
-  const std::string name = "pack";
-  const std::atomic<bool> never{false};
-  Write(RunPackagingJob(context, {.name = name, .cancelled = never, .server_stops = never}));
-  const json::Value job =
-      server_->Must("DescribeEdgePackagingJob", R"({"EdgePackagingJobName":"pack"})");
-  EXPECT_EQ(job.StringOr("EdgePackagingJobStatus", ""), "FAILED");
-  EXPECT_EQ(job.StringOr("EdgePackagingJobStatusMessage", ""),
+  const auto result = Run([&](const JobRun& run) { return RunPackagingJob(context, run); }, "pack");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(FailureReason(result.error()),
             "ClientError: InputConfiguration: 's3://bkt/net.tar.gz' is not what compilation job "
             "job made: its SHA-256 is " +
                 crypto::Sha256Hex(AsBytes(replaced)));

@@ -106,15 +106,21 @@ Status RunCompiler(const CompileCommand& command) {
   Append(options.arguments,
          {inside ? "/kedge/kedge-compile" : (command.programs / "kedge-compile").string(),
           inside ? "/in/model.onnx" : command.model.string(), "--target", command.target, "-o",
-          (inside ? Path("/out") : command.output_folder) / kCompiledFolder});
+          (inside ? Path("/out") : command.output_folder) / kCompiledFolder, "--progress"});
   // One word, so that a name that begins with a dash cannot be taken for an option.
   for (const std::string& input : command.inputs) {
     options.arguments.push_back("--input=" + input);
   }
-  if (!inside) options.environment = {{"KEDGE_CACHE_DIR", command.cache_folder.string()}};
+  if (!inside) {
+    options.environment = {{"KEDGE_CACHE_DIR", command.cache_folder.string()},
+                           {"TMPDIR", command.temporary_folder.string()}};
+  }
   options.timeout = std::chrono::seconds(command.limits.seconds_max);
   options.output_bytes_max = kOutputBytesMax;
   options.cancelled = command.cancelled;
+  if (command.log != nullptr) {
+    options.on_output = [&](std::string_view text) { command.log->Append(text); };
+  }
   KEDGE_TRY(const SubprocessResult result, RunSubprocess(options));
   return Explain(result, command);
 }

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/result.h"
+#include "server/jobs/job_log.h"
 
 namespace kedge::server {
 
@@ -31,10 +32,12 @@ struct CompileCommand {
   std::string target;
   std::vector<std::string> inputs;  // "name=1x3x224x224"
   Path output_folder;               // writable; gets kCompiledFolder
+  Path temporary_folder;            // the compiler's $TMPDIR where there is no sandbox with its own
   Path cache_folder;                // writable, kept
   SandboxLimits limits;
   bool sandboxed = true;  // false only where the operator asked for it
   const std::atomic<bool>* cancelled = nullptr;
+  JobLog* log = nullptr;  // gets what the compiler says; may be null
 };
 
 // Runs the compiler to its end. Errors: kInvalidArgument with the compiler's own sentence (the

@@ -63,10 +63,10 @@ TEST_F(SqliteStoreTest, MigrationsAddUpToTheSchema) {
   ASSERT_TRUE(OpenSqliteStore({.file = File()}));
   const Path other = folder_->path() / "schema.db";
   Raw(other, std::string(SchemaText()));
-  // ALTER TABLE adds a column without the line break that schema.sql has before it.
+  // ALTER TABLE adds a column without the line breaks and spaces that schema.sql has around it.
   const std::string dump =
       "SELECT type || ' ' || name || ' ' || "
-      "REPLACE(REPLACE(COALESCE(sql, ''), char(10), ' '), '  ', ' ') "
+      "REPLACE(REPLACE(COALESCE(sql, ''), char(10), ''), ' ', '') "
       "FROM sqlite_schema ORDER BY name";
   EXPECT_EQ(Raw(File(), dump), Raw(other, dump));
 }

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/tables/jobs.h"
 
+#include <algorithm>
+
 namespace kedge::store {
 namespace {
 
 constexpr std::string_view kSelectCompilation =
     "SELECT name, status, request, created_ms, modified_ms, started_ms, ended_ms, "
-    "failure_reason, artifact_uri, artifact_sha256 FROM compilation_jobs";
+    "failure_reason, artifact_uri, artifact_sha256, queue, wait_until_ms, derived_inputs "
+    "FROM compilation_jobs";
 constexpr std::string_view kSelectPackaging =
     "SELECT name, status, compilation_job, model_name, model_version, request, created_ms, "
-    "modified_ms, status_message, artifact_uri, artifact_sha1, signature FROM packaging_jobs";
+    "modified_ms, status_message, artifact_uri, artifact_sha1, signature, queue, wait_until_ms, "
+    "preset FROM packaging_jobs";
 
 CompilationJob ReadCompilationJob(const Row& row) {
   return {.name = row.Text(0),
@@ -21,7 +25,10 @@ CompilationJob ReadCompilationJob(const Row& row) {
           .ended = row.IntegerOrNull(6),
           .failure_reason = row.Text(7),
           .artifact_uri = row.Text(8),
-          .artifact_sha256 = row.Text(9)};
+          .artifact_sha256 = row.Text(9),
+          .queue = row.Text(10),
+          .wait_until = row.IntegerOrNull(11),
+          .derived_inputs = row.Text(12)};
 }
 
 PackagingJob ReadPackagingJob(const Row& row) {
@@ -36,11 +43,10 @@ PackagingJob ReadPackagingJob(const Row& row) {
           .status_message = row.Text(8),
           .artifact_uri = row.Text(9),
           .artifact_sha1 = row.Text(10),
-          .signature = row.Text(11)};
-}
-
-const char* Table(JobKind kind) {
-  return kind == JobKind::kCompilation ? "compilation_jobs" : "packaging_jobs";
+          .signature = row.Text(11),
+          .queue = row.Text(12),
+          .wait_until = row.IntegerOrNull(13),
+          .preset = row.Text(14)};
 }
 
 const char* ColumnOf(JobOrder order) {
@@ -83,16 +89,38 @@ void AddFilter(ListStatement& statement, const JobFilter& filter) {
   statement.Where(filter.window);
 }
 
+// The turn of a job that is queued now, see jobs.h. kOutOfRange if the queue is full.
+Result<int64_t> NextTurn(Transaction& transaction, const std::string& table,
+                         const std::string& queue) {
+  KEDGE_TRY(const Rows waiting,
+            transaction.Query("SELECT COUNT(*), MIN(turn) FROM " + table + " WHERE status = $1",
+                              {std::string(kJobStarting)}));
+  if (waiting[0].Integer(0) >= kQueuedJobsMax) {
+    return OutOfRange(std::to_string(kQueuedJobsMax) + " jobs are queued, which is the most");
+  }
+  KEDGE_TRY(const Rows running,
+            transaction.Query("SELECT COALESCE(MAX(turn), 0) FROM " + table + " WHERE status = $1",
+                              {std::string(kJobInProgress)}));
+  KEDGE_TRY(const Rows same,
+            transaction.Query("SELECT COALESCE(MAX(turn), -1) FROM " + table +
+                                  " WHERE queue = $1 AND status IN ('STARTING', 'INPROGRESS')",
+                              {queue}));
+  const int64_t now = waiting[0].IntegerOrNull(1).value_or(running[0].Integer(0));
+  return std::max(now, same[0].Integer(0) + 1);
+}
+
 }  // namespace
 
 Status InsertCompilationJob(Transaction& transaction, const CompilationJob& job) {
-  KEDGE_TRY([[maybe_unused]] const int64_t rows,
-            transaction.Execute(
-                "INSERT INTO compilation_jobs (name, status, request, created_ms, modified_ms, "
-                "failure_reason, artifact_uri, artifact_sha256) "
-                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                {job.name, job.status, job.request, job.created, job.modified, job.failure_reason,
-                 job.artifact_uri, job.artifact_sha256}));
+  KEDGE_TRY(const int64_t turn, NextTurn(transaction, "compilation_jobs", job.queue));
+  KEDGE_TRY(
+      [[maybe_unused]] const int64_t rows,
+      transaction.Execute(
+          "INSERT INTO compilation_jobs (name, status, request, created_ms, modified_ms, "
+          "failure_reason, artifact_uri, artifact_sha256, queue, turn, wait_until_ms) "
+          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+          {job.name, job.status, job.request, job.created, job.modified, job.failure_reason,
+           job.artifact_uri, job.artifact_sha256, job.queue, turn, Optional(job.wait_until)}));
   return {};
 }
 
@@ -115,15 +143,16 @@ Result<PageOf<CompilationJob>> ListCompilationJobs(Transaction& transaction,
 }
 
 Status InsertPackagingJob(Transaction& transaction, const PackagingJob& job) {
+  KEDGE_TRY(const int64_t turn, NextTurn(transaction, "packaging_jobs", job.queue));
   KEDGE_TRY([[maybe_unused]] const int64_t rows,
             transaction.Execute(
                 "INSERT INTO packaging_jobs (name, status, compilation_job, model_name, "
                 "model_version, request, created_ms, modified_ms, status_message, artifact_uri, "
-                "artifact_sha1, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-                "$12)",
+                "artifact_sha1, signature, queue, turn, wait_until_ms) "
+                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
                 {job.name, job.status, job.compilation_job, job.model_name, job.model_version,
                  job.request, job.created, job.modified, job.status_message, job.artifact_uri,
-                 job.artifact_sha1, job.signature}));
+                 job.artifact_sha1, job.signature, job.queue, turn, Optional(job.wait_until)}));
   return {};
 }
 
@@ -146,73 +175,23 @@ Result<PageOf<PackagingJob>> ListPackagingJobs(Transaction& transaction, const J
   });
 }
 
-Result<std::optional<std::string>> ClaimJob(Transaction& transaction, JobKind kind, EpochMs now) {
-  const std::string table = Table(kind);
-  const std::string started = kind == JobKind::kCompilation ? ", started_ms = $3" : "";
-  const std::string sql = "UPDATE " + table + " SET status = $1, modified_ms = $2" + started +
-                          " WHERE name = (SELECT name FROM " + table + " WHERE status = $" +
-                          (started.empty() ? "3" : "4") +
-                          " ORDER BY created_ms, name LIMIT 1) RETURNING name";
-  std::vector<Value> parameters = {std::string(kJobInProgress), now};
-  if (!started.empty()) parameters.push_back(now);
-  parameters.push_back(std::string(kJobStarting));
-  KEDGE_TRY(const Rows rows, transaction.Query(sql, parameters));
-  if (rows.empty()) return std::optional<std::string>();
-  return std::optional<std::string>(rows[0].Text(0));
-}
-
-Result<std::optional<std::string>> StopJob(Transaction& transaction, JobKind kind,
-                                           const std::string& name, EpochMs now) {
-  const std::string table = Table(kind);
-  KEDGE_TRY(const Rows rows,
-            transaction.Query("SELECT status FROM " + table + " WHERE name = $1", {name}));
-  if (rows.empty()) return std::optional<std::string>();
-  const std::string status = rows[0].Text(0);
-  std::string_view next = status;
-  if (status == kJobStarting) next = kJobStopped;
-  if (status == kJobInProgress) next = kJobStopping;
-  if (next != status) {
-    KEDGE_TRY([[maybe_unused]] const int64_t changed,
-              transaction.Execute(
-                  "UPDATE " + table + " SET status = $1, modified_ms = $2 WHERE name = $3",
-                  {std::string(next), now, name}));
+Status DeleteCompilationJob(Transaction& transaction, const std::string& name) {
+  for (const char* sql : {"DELETE FROM job_logs WHERE kind = 'compilation' AND job = $1",
+                          "DELETE FROM compilation_reports WHERE job = $1",
+                          "DELETE FROM compilation_jobs WHERE name = $1"}) {
+    KEDGE_TRY([[maybe_unused]] const int64_t rows, transaction.Execute(sql, {name}));
   }
-  return std::optional<std::string>(next);
-}
-
-Status RequeueJobs(Transaction& transaction, JobKind kind, EpochMs now) {
-  const std::string sql =
-      std::string("UPDATE ") + Table(kind) + " SET status = $1, modified_ms = $2 WHERE status = $3";
-  KEDGE_TRY(
-      [[maybe_unused]] const int64_t queued,
-      transaction.Execute(sql, {std::string(kJobStarting), now, std::string(kJobInProgress)}));
-  KEDGE_TRY([[maybe_unused]] const int64_t stopped,
-            transaction.Execute(sql, {std::string(kJobStopped), now, std::string(kJobStopping)}));
   return {};
 }
 
-Result<bool> EndCompilationJob(Transaction& transaction, const std::string& name,
-                               const CompilationEnd& end) {
-  KEDGE_TRY(const int64_t rows,
-            transaction.Execute(
-                "UPDATE compilation_jobs SET status = $1, modified_ms = $2, ended_ms = $3, "
-                "failure_reason = $4, artifact_uri = $5, artifact_sha256 = $6 "
-                "WHERE name = $7 AND status IN ('INPROGRESS', 'STOPPING')",
-                {end.status, end.time, end.time, end.failure_reason, end.artifact_uri,
-                 end.artifact_sha256, name}));
-  return rows > 0;
-}
-
-Result<bool> EndPackagingJob(Transaction& transaction, const std::string& name,
-                             const PackagingEnd& end) {
-  KEDGE_TRY(const int64_t rows,
-            transaction.Execute(
-                "UPDATE packaging_jobs SET status = $1, modified_ms = $2, status_message = $3, "
-                "artifact_uri = $4, artifact_sha1 = $5, signature = $6 "
-                "WHERE name = $7 AND status IN ('INPROGRESS', 'STOPPING')",
-                {end.status, end.time, end.status_message, end.artifact_uri, end.artifact_sha1,
-                 end.signature, name}));
-  return rows > 0;
+Result<std::optional<std::string>> FindUnendedPackagingOf(Transaction& transaction,
+                                                          const std::string& compilation_job) {
+  KEDGE_TRY(const Rows rows,
+            transaction.Query("SELECT name FROM packaging_jobs WHERE compilation_job = $1 AND "
+                              "status IN ('STARTING', 'INPROGRESS', 'STOPPING') LIMIT 1",
+                              {compilation_job}));
+  if (rows.empty()) return std::optional<std::string>();
+  return std::optional<std::string>(rows[0].Text(0));
 }
 
 }  // namespace kedge::store

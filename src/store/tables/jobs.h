@@ -1,4 +1,14 @@
-// Compilation and packaging jobs, as rows: the queue of the job runner is the rows in STARTING.
+// Compilation and packaging jobs, as rows: the queue of the job runners of all nodes.
+//
+// A running job is leased: its row names the node that runs it, a fencing token that each claim
+// raises, and when the lease ends unless the node renews it. Whoever writes for a running job
+// repeats the token, so that a node that was frozen while another took the job over changes
+// nothing. A claim is a compare-and-set of the token: of two nodes one wins, and the other looks
+// for the next job.
+//
+// Order: each job has a turn, and the lowest turn is next. Jobs of one queue (one model) get turns
+// one after the other, a queue that comes later begins at the turn that is next now; so the queues
+// take turns, however many jobs one of them holds.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,7 +24,14 @@ constexpr std::string_view kJobFailed = "FAILED";
 constexpr std::string_view kJobStopping = "STOPPING";
 constexpr std::string_view kJobStopped = "STOPPED";
 
+constexpr int64_t kQueuedJobsMax = 1000;  // of one kind, in STARTING; above: kOutOfRange
+// A job whose runner dies again and again fails after that many.
+constexpr int64_t kJobAttemptsMax = 5;
+
 enum class JobKind { kCompilation, kPackaging };
+
+// "compilation", "packaging".
+std::string_view NameOf(JobKind kind);
 
 struct CompilationJob {
   std::string name;
@@ -27,6 +44,9 @@ struct CompilationJob {
   std::string failure_reason;
   std::string artifact_uri;
   std::string artifact_sha256;
+  std::string queue;                  // jobs of one queue take turns with those of others
+  std::optional<EpochMs> wait_until;  // fails if it is still queued then
+  std::string derived_inputs;         // DataInputConfig of the compiled model, JSON
 };
 
 struct PackagingJob {
@@ -42,6 +62,9 @@ struct PackagingJob {
   std::string artifact_uri;
   std::string artifact_sha1;
   std::string signature;
+  std::string queue;
+  std::optional<EpochMs> wait_until;
+  std::string preset;  // PresetDeploymentOutput, JSON
 };
 
 enum class JobOrder { kName, kCreated, kModified, kStatus, kModelName };
@@ -54,47 +77,86 @@ struct JobFilter {
   JobOrder order = JobOrder::kCreated;
 };
 
-// kAlreadyExists.
+// Queues a job and gives it its turn. kAlreadyExists; kOutOfRange if kQueuedJobsMax wait.
 Status InsertCompilationJob(Transaction& transaction, const CompilationJob& job);
 Result<std::optional<CompilationJob>> FindCompilationJob(Transaction& transaction,
                                                          const std::string& name);
 Result<PageOf<CompilationJob>> ListCompilationJobs(Transaction& transaction,
                                                    const JobFilter& filter, const Page& page);
+// With its log and report.
+Status DeleteCompilationJob(Transaction& transaction, const std::string& name);
 
 Status InsertPackagingJob(Transaction& transaction, const PackagingJob& job);
 Result<std::optional<PackagingJob>> FindPackagingJob(Transaction& transaction,
                                                      const std::string& name);
 Result<PageOf<PackagingJob>> ListPackagingJobs(Transaction& transaction, const JobFilter& filter,
                                                const Page& page);
+// The name of a packaging job of this compilation job that has not ended, if there is one.
+Result<std::optional<std::string>> FindUnendedPackagingOf(Transaction& transaction,
+                                                          const std::string& compilation_job);
 
-// The oldest job in STARTING becomes INPROGRESS; its name, or nothing if none waits.
-Result<std::optional<std::string>> ClaimJob(Transaction& transaction, JobKind kind, EpochMs now);
+// ---- What runners do ----
+
+// A job that is this node's until the lease ends.
+struct JobClaim {
+  std::string name;
+  int64_t token = 0;
+  int64_t attempt = 1;
+};
+struct Claimant {
+  std::string holder;  // the node
+  EpochMs now = 0;
+  EpochMs lease_until = 0;
+};
+
+// Whether ClaimJob or EndAbandonedJobs would find something: a read, for polls.
+Result<bool> AnyJobToClaim(Transaction& transaction, JobKind kind, EpochMs now);
+// The job whose turn it is becomes INPROGRESS and the claimant's: one in STARTING, or one whose
+// lease has ended. Nothing if none waits or others were faster.
+Result<std::optional<JobClaim>> ClaimJob(Transaction& transaction, JobKind kind,
+                                         const Claimant& claimant);
+// Renews the lease. The job's status (INPROGRESS or STOPPING); nothing if the claim is no longer
+// this node's.
+Result<std::optional<std::string>> HoldJob(Transaction& transaction, JobKind kind,
+                                           const JobClaim& claim, EpochMs lease_until);
+// The same without renewing.
+Result<std::optional<std::string>> LookAtJob(Transaction& transaction, JobKind kind,
+                                             const JobClaim& claim);
+// Gives the job back: it is queued again, or STOPPED if it was to be stopped. For a node that ends;
+// the attempt does not count.
+Status ReleaseJob(Transaction& transaction, JobKind kind, const JobClaim& claim, EpochMs now);
+// Leases of a holder whose process is known to be dead end at once.
+Status EndLeasesOf(Transaction& transaction, JobKind kind, const std::string& holder);
+// Jobs that nobody will end: STOPPING without a lease becomes STOPPED; a job that waited beyond
+// wait_until or lost its runner kJobAttemptsMax times becomes FAILED.
+Status EndAbandonedJobs(Transaction& transaction, JobKind kind, EpochMs now);
+
 // STARTING -> STOPPED, INPROGRESS -> STOPPING, others stay. The state after it; nothing if there is
 // no such job.
 Result<std::optional<std::string>> StopJob(Transaction& transaction, JobKind kind,
                                            const std::string& name, EpochMs now);
-// After a start of the server: what was running is queued again, what was being stopped is stopped.
-Status RequeueJobs(Transaction& transaction, JobKind kind, EpochMs now);
 
-// How a job ended. A job that is no longer INPROGRESS or STOPPING stays as it is (false).
-struct CompilationEnd {
-  std::string status;
-  EpochMs time = 0;
-  std::string failure_reason;
+// What a job made; members that the kind does not have are ignored.
+struct JobOutputs {
   std::string artifact_uri;
-  std::string artifact_sha256;
+  std::string artifact_sha256;  // hexadecimal; compilation
+  std::string artifact_sha1;    // hexadecimal; packaging
+  std::string derived_inputs;   // compilation
+  std::string report;           // compilation: report.json
+  std::string signature;        // packaging
+  std::string preset;           // packaging
 };
-Result<bool> EndCompilationJob(Transaction& transaction, const std::string& name,
-                               const CompilationEnd& end);
-struct PackagingEnd {
-  std::string status;
+struct JobEnd {
+  std::string status;  // COMPLETED, FAILED or STOPPED
   EpochMs time = 0;
-  std::string status_message;
-  std::string artifact_uri;
-  std::string artifact_sha1;
-  std::string signature;
+  std::string reason;
+  JobOutputs outputs;
 };
-Result<bool> EndPackagingJob(Transaction& transaction, const std::string& name,
-                             const PackagingEnd& end);
+// The status as stored: a job that is to be stopped becomes STOPPED without outputs, whatever `end`
+// says. Nothing if the claim is no longer this node's: then nothing was changed.
+Result<std::optional<std::string>> EndJob(Transaction& transaction, JobKind kind,
+                                          const JobClaim& claim, const JobEnd& end);
+// report.json of a completed compilation job, or nothing.
+Result<std::optional<std::string>> FindReport(Transaction& transaction, const std::string& job);
 
 }  // namespace kedge::store

@@ -68,9 +68,10 @@ endfunction()
 # kedge_test(json_test SOURCES json_test.cc DEPS kedge::base [LABEL unit] [TIMEOUT seconds] [NOT_SANITISED])
 # A GoogleTest program registered with ctest as one test; the label is its kind. Unit and golden tests are also labelled
 # `sanitised`, which scripts/test runs under ASan and UBSan, unless NOT_SANITISED is given (with the reason beside it).
+# ON_POSTGRES_TOO: what uses TestServer runs a second time, as <name>_on_postgres, with PostgreSQL in the place of SQLite.
 add_custom_target(kedge_sanitised_tests)
 function(kedge_test name)
-  cmake_parse_arguments(ARG "NOT_SANITISED" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "NOT_SANITISED;ON_POSTGRES_TOO" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
   if(NOT BUILD_TESTING)
     return()
   endif()
@@ -92,6 +93,11 @@ function(kedge_test name)
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${ARG_TIMEOUT}
     ENVIRONMENT "KEDGE_SOURCE_DIR=${PROJECT_SOURCE_DIR};KEDGE_BIN_DIR=${PROJECT_BINARY_DIR}/bin")
+  if(ARG_ON_POSTGRES_TOO)
+    add_test(NAME ${name}_on_postgres COMMAND ${name})
+    set_tests_properties(${name}_on_postgres PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT
+      "KEDGE_SOURCE_DIR=${PROJECT_SOURCE_DIR};KEDGE_BIN_DIR=${PROJECT_BINARY_DIR}/bin;KEDGE_TEST_DATABASE=postgresql")
+  endif()
 endfunction()
 
 # kedge_fuzz(package_fuzz SOURCES package_fuzz.cc DEPS kedge::package)

@@ -8,6 +8,9 @@ namespace kedge::server {
 
 void DeclareStorage(Flags& flags, Config& config) {
   flags.Option("--data", &config.data, "folder that holds everything; made if absent").Required();
+  flags.Option("--database", &config.database,
+               "'sqlite' (DATA/kedge.db) or postgresql://USER@HOST:PORT/NAME, which several nodes "
+               "may share");
   flags.Option(
       "--master-key", &config.master_key,
       "file of the key that seals secrets; DATA/keys/master.key, made if absent, if not given");
@@ -58,7 +61,15 @@ LogLevel LogLevelOf(const Config& config) {
   return config.log_level == "error" ? LogLevel::kError : LogLevel::kInfo;
 }
 
+bool UsesPostgres(const Config& config) {
+  return config.database.starts_with("postgresql://") || config.database.starts_with("postgres://");
+}
+
 Status CheckConfig(const Config& config) {
+  if (config.database != "sqlite" && !UsesPostgres(config)) {
+    return InvalidArgument("--database '" + config.database +
+                           "' is neither 'sqlite' nor postgresql://USER@HOST:PORT/NAME");
+  }
   if (config.account.size() != 12 ||
       config.account.find_first_not_of("0123456789") != std::string::npos) {
     return InvalidArgument("--account '" + config.account + "' is not 12 digits");

@@ -16,6 +16,7 @@ namespace kedge::server {
 
 struct Config {
   std::string data;                       // folder of what belongs to this node
+  std::string database = "sqlite";        // or a URL of PostgreSQL
   std::string master_key;                 // file; empty: DATA/keys/master.key
   std::string listen = "127.0.0.1:8080";  // ADDRESS:PORT of the API
   std::string tls_certificate;            // PEM file; empty: the API is plain HTTP
@@ -42,6 +43,9 @@ void DeclareServing(Flags& flags, Config& config);
 void DeclareSettings(Flags& flags, bool serves);
 
 LogLevel LogLevelOf(const Config& config);
+
+// --database names PostgreSQL, not the file of SQLite.
+bool UsesPostgres(const Config& config);
 
 // kInvalidArgument naming the setting, if two settings do not fit or one is malformed.
 Status CheckConfig(const Config& config);

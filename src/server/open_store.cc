@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/open_store.h"
 
+#include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace kedge::server {
 
-Result<std::unique_ptr<store::Store>> OpenStore(const Config&, const Folders& folders,
+Result<std::unique_ptr<store::Store>> OpenStore(const Config& config, const Folders& folders,
                                                 std::function<void(const Error&)> on_failure) {
+  if (UsesPostgres(config)) return store::OpenPostgresStore({.url = config.database});
   return store::OpenSqliteStore({.file = folders.database(), .on_failure = std::move(on_failure)});
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/file.h"
+#include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/tables/deployments.h"
 #include "store/tables/devices.h"
@@ -15,32 +16,47 @@
 #include "store/tables/jobs.h"
 #include "store/tables/leases.h"
 #include "store/tables/nodes.h"
+#include "store/testing/postgres_server.h"
 
 namespace kedge::store {
 namespace {
 
-struct Engine {
+struct EngineUnderTest {
   const char* name;
-  Result<std::unique_ptr<Store>> (*open)(const Path& folder);
+  // What a new database of the engine is called: a file in the folder, or a URL.
+  Result<std::string> (*make)(const Path& folder);
+  Result<std::unique_ptr<Store>> (*open)(const std::string& database);
 };
 
-Result<std::unique_ptr<Store>> OpenSqlite(const Path& folder) {
-  return OpenSqliteStore({.file = folder / "test.db"});
+Result<std::string> MakePostgres(const Path&) {
+  KEDGE_TRY(PostgresServer* const server, PostgresServer::Shared());
+  return server->NewDatabase();
 }
 
-constexpr Engine kEngines[] = {{"sqlite", OpenSqlite}};
+constexpr EngineUnderTest kEngines[] = {
+    {"sqlite",
+     [](const Path& folder) -> Result<std::string> { return (folder / "test.db").string(); },
+     [](const std::string& file) { return OpenSqliteStore({.file = file}); }},
+    {"postgres", MakePostgres,
+     [](const std::string& url) { return OpenPostgresStore({.url = url}); }}};
 
-class StoreConformance : public testing::TestWithParam<Engine> {
+class StoreConformance : public testing::TestWithParam<EngineUnderTest> {
  protected:
   void SetUp() override {
     auto folder = TemporaryDirectory::Make();
     ASSERT_TRUE(folder);
     folder_ = std::make_unique<TemporaryDirectory>(std::move(*folder));
+    const auto database = GetParam().make(folder_->path());
+    if (!database && database.error().code == Code::kUnimplemented) {
+      GTEST_SKIP() << "skipped: " << database.error().message;
+    }
+    ASSERT_TRUE(database) << database.error().message;
+    database_ = *database;
     Open();
   }
   void Open() {
     store_.reset();
-    auto store = GetParam().open(folder_->path());
+    auto store = GetParam().open(database_);
     ASSERT_TRUE(store) << store.error().message;
     store_ = std::move(*store);
   }
@@ -66,6 +82,7 @@ class StoreConformance : public testing::TestWithParam<Engine> {
   }
 
   std::unique_ptr<TemporaryDirectory> folder_;
+  std::string database_;
   std::unique_ptr<Store> store_;
 };
 
@@ -107,6 +124,26 @@ TEST_P(StoreConformance, UndoesAFailedWorkAndOnlyThat) {
     KEDGE_TRY(const auto page, ListFleets(t, {.order = FleetOrder::kName}, {}));
     EXPECT_EQ(page.items.size(), 2u);
     EXPECT_EQ(page.items.at(1).name, "c");
+    return {};
+  });
+}
+
+TEST_P(StoreConformance, NothingFollowsTheErrorOfAStatement) {
+  AddFleet("lab");
+  const auto again = [](Transaction& t) {
+    return InsertFleet(t, {.name = "lab", .output_config = "{}"});
+  };
+  const auto status = store_->Write([&](Transaction& t) -> Status {
+    KEDGE_TRY_STATUS(InsertFleet(t, {.name = "roof", .output_config = "{}"}));
+    EXPECT_FALSE(again(t));
+    EXPECT_EQ(FindFleet(t, "lab").error().code, Code::kFailedPrecondition);
+    return {};
+  });
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error(), Internal("a work passed over the error of a statement"));
+  Read([](Transaction& t) -> Status {
+    KEDGE_TRY(const auto fleet, FindFleet(t, "roof"));
+    EXPECT_FALSE(fleet);
     return {};
   });
 }

@@ -12,6 +12,7 @@ extern const std::span<const EmbeddedFile> kSqlFiles;  // migrations/*.sql and s
 namespace {
 
 constexpr std::string_view kFolder = "migrations/";
+constexpr std::string_view kPostgresEnd = ".postgres.sql";
 
 int64_t VersionOf(std::string_view name) {
   int64_t version = 0;
@@ -22,14 +23,18 @@ int64_t VersionOf(std::string_view name) {
 
 }  // namespace
 
-std::vector<Migration> Migrations() {
+std::vector<Migration> Migrations(Engine engine) {
   std::vector<Migration> migrations;
-  for (const EmbeddedFile& file : kSqlFiles) {  // sorted by name
+  for (const EmbeddedFile& file : kSqlFiles) {
     if (!file.name.starts_with(kFolder)) continue;
     const std::string_view name = file.name.substr(kFolder.size());
-    migrations.push_back({.version = VersionOf(name), .name = name, .sql = file.text});
-    const size_t count = migrations.size();
-    KEDGE_CHECK(count == 1 || migrations[count - 2].version < migrations.back().version);
+    const bool own = name.ends_with(kPostgresEnd);
+    if (own && engine != Engine::kPostgres) continue;
+    const int64_t version = VersionOf(name);
+    // Sorted by name: NNNN_what.postgres.sql comes before NNNN_what.sql.
+    if (!migrations.empty() && migrations.back().version == version) continue;
+    KEDGE_CHECK(migrations.empty() || migrations.back().version < version);
+    migrations.push_back({.version = version, .name = name, .sql = file.text});
   }
   return migrations;
 }
@@ -48,7 +53,7 @@ Result<int64_t> SchemaVersion(Transaction& transaction) {
   KEDGE_TRY(const Rows rows,
             transaction.Query("SELECT COALESCE(MAX(version), 0) FROM schema_migrations"));
   const int64_t version = rows.at(0).Integer(0);
-  const int64_t newest = Migrations().back().version;
+  const int64_t newest = Migrations(Engine::kSqlite).back().version;
   if (version > newest) {
     return FailedPrecondition("database has schema version " + std::to_string(version) +
                               ", this program knows versions up to " + std::to_string(newest));
@@ -56,14 +61,19 @@ Result<int64_t> SchemaVersion(Transaction& transaction) {
   return version;
 }
 
-Status Apply(Transaction& transaction, const Migration& migration) {
-  if (auto status = transaction.ExecuteScript(std::string(migration.sql)); !status) {
-    return Wrap(status.error(), "migration " + std::string(migration.name));
+Result<std::optional<Migration>> ApplyNext(Transaction& transaction, Engine engine) {
+  KEDGE_TRY(const int64_t version, SchemaVersion(transaction));
+  for (const Migration& migration : Migrations(engine)) {
+    if (migration.version <= version) continue;
+    if (auto status = transaction.ExecuteScript(std::string(migration.sql)); !status) {
+      return Wrap(status.error(), "migration " + std::string(migration.name));
+    }
+    KEDGE_TRY([[maybe_unused]] const int64_t rows,
+              transaction.Execute("INSERT INTO schema_migrations (version, name) VALUES ($1, $2)",
+                                  {migration.version, std::string(migration.name)}));
+    return std::optional(migration);
   }
-  KEDGE_TRY([[maybe_unused]] const int64_t rows,
-            transaction.Execute("INSERT INTO schema_migrations (version, name) VALUES ($1, $2)",
-                                {migration.version, std::string(migration.name)}));
-  return {};
+  return std::optional<Migration>();
 }
 
 }  // namespace kedge::store

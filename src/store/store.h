@@ -5,8 +5,12 @@
 // store/tables/ are written over this; an engine implements these two classes and passes
 // store/conformance_test.
 //
+// Both engines sort and compare texts by their bytes; LIKE tells cases apart. A text holds no zero
+// byte.
+//
 // Durability: a write that was answered with success was committed and synced before. After an I/O
-// error nothing is written any more (see Store::failed).
+// error of a disk of ours nothing is written any more (see Store::failed); when a database server
+// is away, writes and reads fail with kUnavailable until it is back.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -74,8 +78,12 @@ class Transaction {
   }
 };
 
-// What runs inside a transaction. An error undoes what this function did, and only that. It may run
-// on another thread, must not call the store again and must not wait for anything.
+// What runs inside a transaction. An error undoes what this function did, and only that. It runs at
+// most once, maybe on another thread; it must not call the store again and must not wait for
+// anything. After the error of a statement no other can follow: return it.
+//
+// Works that write are serial, over all nodes of one database: what one reads stays as it is until
+// it is committed.
 using Work = std::function<Status(Transaction&)>;
 
 constexpr size_t kWritesQueuedMax = 65'536;  // above: kUnavailable at once
@@ -94,8 +102,9 @@ class Store {
   // Runs the work on a consistent view that holds every write answered before.
   virtual Status Read(const Work& work) = 0;
 
-  // After an error of the disk below the database no write is accepted any more: the program should
-  // end and start again, which replays the log. True from then on.
+  // After an error of the disk below an embedded database no write is accepted any more: the
+  // program should end and start again, which replays the log. True from then on. A database
+  // server does that by itself: always false.
   virtual bool failed() const = 0;
 
   // WriteLater, waiting for its end. Never from inside a Work.

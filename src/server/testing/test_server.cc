@@ -1,13 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/testing/test_server.h"
 
+#include <cstdlib>
 #include <future>
 #include <gtest/gtest.h>
 
+#include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/tables/jobs.h"
+#include "store/testing/postgres_server.h"
 
 namespace kedge::server {
+namespace {
+
+// SQLite, or what the environment asks for.
+Result<std::unique_ptr<store::Store>> OpenTestStore(const Folders& folders) {
+  const char* const database = std::getenv("KEDGE_TEST_DATABASE");
+  if (database == nullptr || std::string_view(database) != "postgresql") {
+    return store::OpenSqliteStore({.file = folders.database()});
+  }
+  KEDGE_TRY(store::PostgresServer* const server, store::PostgresServer::Shared());
+  KEDGE_TRY(const std::string url, server->NewDatabase());
+  return store::OpenPostgresStore({.url = url});
+}
+
+}  // namespace
 
 Result<std::unique_ptr<TestServer>> TestServer::Make() {
   std::unique_ptr<TestServer> server(new TestServer());
@@ -18,7 +35,7 @@ Result<std::unique_ptr<TestServer>> TestServer::Make() {
   KEDGE_TRY(Keyring keyring, LoadKeyring(server->disk_, folders, ""));
   server->keyring_ = std::make_unique<Keyring>(std::move(keyring));
   KEDGE_TRY(server->key_, LoadSigningKey(server->disk_, folders, server->clock_));
-  KEDGE_TRY(server->store_, store::OpenSqliteStore({.file = folders.database()}));
+  KEDGE_TRY(server->store_, OpenTestStore(folders));
   KEDGE_TRY(server->blobs_,
             blob::OpenFileBlobStore(server->disk_, folders.objects(), server->clock_));
   KEDGE_TRY(Catalogue catalogue, Catalogue::Load(OperationFiles()));

@@ -1,5 +1,5 @@
-// The API with real parts (SQLite, object store, job rows) but without sockets and job threads.
-// SPDX-License-Identifier: Apache-2.0
+// The API with real parts (SQLite, or PostgreSQL with KEDGE_TEST_DATABASE=postgresql; object store,
+// job rows) but without sockets and job threads. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

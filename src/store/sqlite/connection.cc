@@ -142,6 +142,7 @@ Result<sqlite3_stmt*> Connection::Prepare(std::string_view sql) {
 }
 
 Result<Rows> Connection::Query(std::string_view sql, std::span<const Value> parameters) {
+  if (statement_failed_) return FailedPrecondition("a statement of this work failed before");
   KEDGE_TRY(sqlite3_stmt * statement, Prepare(sql));
   const Reset reset(statement);
   KEDGE_TRY_STATUS(Bind(statement, parameters));
@@ -177,6 +178,7 @@ bool Connection::InTransaction() const { return sqlite3_get_autocommit(db_) == 0
 
 Error Connection::MakeError(int result_code, std::string_view sql) {
   const std::string text = sqlite3_errmsg(db_);
+  statement_failed_ = true;
   switch (result_code & 0xFF) {
     case SQLITE_CONSTRAINT:
       if (result_code == SQLITE_CONSTRAINT_PRIMARYKEY || result_code == SQLITE_CONSTRAINT_UNIQUE) {

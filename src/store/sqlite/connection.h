@@ -40,6 +40,9 @@ class Connection final : public Transaction {
   };
   Health health() const { return health_; }
   void ForgetDiskFull();
+  // A statement failed since the last BeginWork(): as on PostgreSQL, no other can follow it.
+  bool statement_failed() const { return statement_failed_; }
+  void BeginWork() { statement_failed_ = false; }
   // True inside a transaction: SQLite itself rolls back after some errors.
   bool InTransaction() const;
 
@@ -53,6 +56,7 @@ class Connection final : public Transaction {
   sqlite3* db_;
   std::unordered_map<std::string, sqlite3_stmt*> statements_;
   Health health_ = Health::kGood;
+  bool statement_failed_ = false;
 };
 
 }  // namespace kedge::store::sqlite

@@ -77,7 +77,8 @@ TEST_F(SqliteStoreTest, FileIsOursAlone) {
   ASSERT_EQ(stat(File().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
   EXPECT_EQ(Raw(File(), "PRAGMA journal_mode"), "wal\n");
-  EXPECT_EQ(Raw(File(), "PRAGMA user_version"), std::to_string(Migrations().back().version) + "\n");
+  EXPECT_EQ(Raw(File(), "PRAGMA user_version"),
+            std::to_string(Migrations(Engine::kSqlite).back().version) + "\n");
 }
 
 TEST_F(SqliteStoreTest, RefusesAnotherProgramsDatabase) {
@@ -95,7 +96,7 @@ TEST_F(SqliteStoreTest, RefusesANewerSchema) {
   EXPECT_EQ(
       store.error(),
       FailedPrecondition("database has schema version 999, this program knows versions up to " +
-                         std::to_string(Migrations().back().version)));
+                         std::to_string(Migrations(Engine::kSqlite).back().version)));
 }
 
 TEST_F(SqliteStoreTest, RefusesAFileThatIsNoDatabase) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "protocol/json_members.h"
 
@@ -172,6 +173,12 @@ json::Value ToJson(const DeviceIdentity& identity) {
                       {"DeviceFleetName", identity.device_fleet_name}};
 }
 
+json::Value ToJson(const Contact& contact) {
+  json::Object object;
+  if (contact.next_contact_ms > 0) object.Set("NextContactMs", contact.next_contact_ms);
+  return object;
+}
+
 json::Value ToJson(const DeviceRegistration& registration) {
   return json::Object{{"DeviceRegistration", registration.registration},
                       {"CacheTTL", std::to_string(registration.cache_ttl_seconds)}};
@@ -233,6 +240,10 @@ json::Value ToJson(const Heartbeat& heartbeat) {
   if (!models.empty()) object.Set("Models", std::move(models));
   if (heartbeat.deployment_result.has_value())
     object.Set("DeploymentResult", ToJson(*heartbeat.deployment_result));
+  SetText(object, "Boot", heartbeat.boot);
+  if (heartbeat.sequence > 0) object.Set("Sequence", heartbeat.sequence);
+  if (heartbeat.period_ms > 0) object.Set("PeriodMs", heartbeat.period_ms);
+  SetText(object, "Statistics", heartbeat.statistics);
   return object;
 }
 
@@ -241,6 +252,13 @@ Result<DeviceIdentity> ParseDeviceIdentity(const json::Value& value) {
   DeviceIdentity identity = ReadIdentity(reader);
   KEDGE_TRY_STATUS(reader.status());
   return identity;
+}
+
+Result<Contact> ParseContact(const json::Value& value) {
+  ObjectReader reader(value, "");
+  const Contact contact{.next_contact_ms = reader.Integer("NextContactMs", 1, 2 * kPeriodMsMax)};
+  KEDGE_TRY_STATUS(reader.status());
+  return contact;
 }
 
 Result<DeviceRegistration> ParseDeviceRegistration(const json::Value& value) {
@@ -329,6 +347,14 @@ Result<Heartbeat> ParseHeartbeat(const json::Value& value) {
     ObjectReader inner(*result, "DeploymentResult");
     heartbeat.deployment_result = ReadDeploymentResult(inner);
     reader.Take(inner);
+  }
+  heartbeat.boot = reader.String("Boot");
+  Check(reader, "Boot", heartbeat.boot, IsEntityName);
+  heartbeat.sequence = reader.Integer("Sequence", 1, std::numeric_limits<int64_t>::max());
+  heartbeat.period_ms = reader.Integer("PeriodMs", 1, kPeriodMsMax);
+  heartbeat.statistics = reader.String("Statistics");
+  if (heartbeat.statistics.size() > kStatisticsBytesMax) {
+    reader.Fail("Statistics", "is longer than " + std::to_string(kStatisticsBytesMax) + " bytes");
   }
   KEDGE_TRY_STATUS(reader.status());
   return heartbeat;

@@ -29,6 +29,8 @@ constexpr size_t kDefinitionsMax = 64;            // in one deployment
 constexpr size_t kHeartbeatModelsMax = 64;        // in one heartbeat
 constexpr size_t kHeartbeatMetricsMax = 256;      // of the agent, and of each model
 constexpr size_t kHeartbeatBytesMax = 256 << 10;  // of its JSON text
+constexpr size_t kStatisticsBytesMax = 4096;      // of a heartbeat
+constexpr int64_t kPeriodMsMax = 86'400'000;      // a day
 constexpr size_t kStatusMessageBytesMax = 1024;   // longer texts are cut by the writer
 
 // ^[a-zA-Z0-9](-*[a-zA-Z0-9])*$, 1..63: plans, stages, handles.
@@ -129,10 +131,23 @@ struct Heartbeat {
   std::vector<EdgeMetric> agent_metrics;
   std::vector<ModelReport> models;
   std::optional<DeploymentResult> deployment_result;
+  // Ours, and optional: a server that does not know them ignores them.
+  std::string boot;        // new at each start of the agent; empty: not told
+  int64_t sequence = 0;    // of the heartbeats since then, from 1; 0: not told
+  int64_t period_ms = 0;   // how often the device would send by itself; 0: not told
+  std::string statistics;  // counts of inputs and outputs, opaque here; empty: none
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 
+// Our server's answer to a heartbeat, and a member of its answer to GetDeployments: when to come
+// again. AWS's clients ignore it.
+struct Contact {
+  int64_t next_contact_ms = 0;  // 0: not told
+  friend bool operator==(const Contact&, const Contact&) = default;
+};
+
 json::Value ToJson(const DeviceIdentity& identity);
+json::Value ToJson(const Contact& contact);
 json::Value ToJson(const DeviceRegistration& registration);
 json::Value ToJson(const std::vector<EdgeDeployment>& deployments);  // the answer of GetDeployments
 json::Value ToJson(const DeploymentResult& result);
@@ -141,6 +156,7 @@ json::Value ToJson(const Heartbeat& heartbeat);
 // Readers. kInvalidArgument naming the member for a value of another kind, a text outside its rule,
 // or more entries than the limits above; a message that passes can be written again.
 Result<DeviceIdentity> ParseDeviceIdentity(const json::Value& value);
+Result<Contact> ParseContact(const json::Value& value);
 Result<DeviceRegistration> ParseDeviceRegistration(const json::Value& value);
 Result<std::vector<EdgeDeployment>> ParseDeployments(const json::Value& value);
 Result<DeploymentResult> ParseDeploymentResult(const json::Value& value);

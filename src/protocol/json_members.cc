@@ -76,6 +76,17 @@ double ObjectReader::Number(std::string_view name) {
   return member->NumberOr(0);
 }
 
+int64_t ObjectReader::Integer(std::string_view name, int64_t min, int64_t max) {
+  const json::Value* member = FindMember(name);
+  if (member == nullptr) return 0;
+  const int64_t* number = member->AsInt();
+  if (number == nullptr || *number < min || *number > max) {
+    Fail(name, "is no whole number from " + std::to_string(min) + " to " + std::to_string(max));
+    return 0;
+  }
+  return *number;
+}
+
 const json::Array* ObjectReader::FindArray(std::string_view name, size_t count_max) {
   const json::Value* member = FindMember(name);
   if (member == nullptr) return nullptr;

@@ -21,6 +21,8 @@ class ObjectReader {
   std::string String(std::string_view name, bool required = false);
   std::optional<EpochMs> Time(std::string_view name);  // epoch seconds -> milliseconds
   double Number(std::string_view name);
+  // 0 if absent. Fails outside [min, max].
+  int64_t Integer(std::string_view name, int64_t min, int64_t max);
   // The array's elements, each under its own path; none if absent. Fails above `count_max`.
   template <class Read>
   void Array(std::string_view name, size_t count_max, Read read) {

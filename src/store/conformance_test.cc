@@ -268,21 +268,19 @@ TEST_P(StoreConformance, HeartbeatIsStoredAndFound) {
   AddFleet("lab");
   AddDevice("lab", "d1");
   AddDevice("lab", "d2");
-  Write([](Transaction& t) -> Status {
-    KEDGE_TRY(const bool known, UpdateHeartbeat(t, {.fleet = "lab",
-                                                    .device = "d1",
-                                                    .time = 77,
-                                                    .agent_version = "1.0",
-                                                    .model_names = {"digits", "faces"},
-                                                    .heartbeat = "{}"}));
-    EXPECT_TRUE(known);
-    KEDGE_TRY(const bool unknown, UpdateHeartbeat(t, {.fleet = "lab", .device = "d9"}));
-    EXPECT_FALSE(unknown);
-    return {};
+  const std::vector<LoadedModel> models = {{"digits", "1.0", 5, 6}, {"faces", "2.0", 0, 0}};
+  Write([&](Transaction& t) -> Status {
+    KEDGE_TRY(const auto found, FindStates(t, {{"lab", "d1"}, {"lab", "d9"}}));
+    EXPECT_TRUE(found[0].has_value());
+    EXPECT_FALSE(found[1].has_value());
+    KEDGE_TRY_STATUS(UpdateStates(t, {{.key = {"lab", "d1"},
+                                       .revision = found[0]->revision + 1,
+                                       .heartbeat_time = 77,
+                                       .agent_version = "1.0",
+                                       .models = models}}));
+    return InsertModels(t, {{{"lab", "d1"}, "digits", "1.0"}, {{"lab", "d1"}, "faces", "2.0"}});
   });
-  Read([](Transaction& t) -> Status {
-    KEDGE_TRY(const auto by_model, ListDevices(t, {.model_contains = "face"}, {}));
-    EXPECT_EQ(by_model.items.size(), 1u);
+  Read([&](Transaction& t) -> Status {
     KEDGE_TRY(const auto by_time, ListDevices(t, {.heartbeat_after = 76}, {}));
     EXPECT_EQ(by_time.items.size(), 1u);
     KEDGE_TRY(const auto later, ListDevices(t, {.heartbeat_after = 77}, {}));
@@ -290,8 +288,27 @@ TEST_P(StoreConformance, HeartbeatIsStoredAndFound) {
     KEDGE_TRY(const auto device, FindDevice(t, "lab", "d1"));
     EXPECT_EQ(device->heartbeat_time, 77);
     EXPECT_EQ(device->agent_version, "1.0");
+    EXPECT_EQ(device->models, models);
+    KEDGE_TRY(const auto other, FindDevice(t, "lab", "d2"));
+    EXPECT_FALSE(other->heartbeat_time.has_value());
     return {};
   });
+}
+
+TEST_P(StoreConformance, AStateIsWrittenOverItsFormerRevisionOnly) {
+  AddFleet("lab");
+  AddDevice("lab", "d1");
+  const auto update = [&](int64_t revision) {
+    return store_->Write([&](Transaction& t) {
+      return UpdateStates(
+          t, {{.key = {"lab", "d1"}, .revision = revision, .heartbeat_time = 70 + revision}});
+    });
+  };
+  EXPECT_TRUE(update(1));
+  const auto again = update(1);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::kAborted);
+  EXPECT_TRUE(update(2));
 }
 
 TEST_P(StoreConformance, AccessKeysGoWithTheirDevice) {

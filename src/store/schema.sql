@@ -207,6 +207,44 @@ CREATE TABLE encryption_key_aliases (
   created_ms bigint NOT NULL
 );
 
+CREATE TABLE device_state (
+  fleet text NOT NULL,
+  device text NOT NULL,
+  revision bigint NOT NULL,
+  heartbeat_ms bigint NOT NULL,
+  heartbeat_hour bigint NOT NULL,
+  agent_version text NOT NULL,
+  boot text NOT NULL,
+  sequence bigint NOT NULL,
+  models text NOT NULL,
+  metrics text NOT NULL,
+  statistics text NOT NULL,
+  PRIMARY KEY (fleet, device),
+  FOREIGN KEY (fleet, device) REFERENCES devices (fleet, name) ON DELETE CASCADE
+);
+CREATE INDEX device_state_by_hour ON device_state (fleet, heartbeat_hour, device);
+
+CREATE TABLE device_models (
+  fleet text NOT NULL,
+  model text NOT NULL,
+  device text NOT NULL,
+  version text NOT NULL,
+  PRIMARY KEY (fleet, model, device, version)
+);
+
+CREATE TABLE fleet_counts (
+  fleet text NOT NULL,
+  bucket bigint NOT NULL,
+  kind text NOT NULL,
+  name text NOT NULL,
+  version text NOT NULL,
+  shard bigint NOT NULL,
+  n bigint NOT NULL,
+  PRIMARY KEY (fleet, bucket, kind, name, version, shard)
+);
+
+CREATE TABLE ingest_marks (name text PRIMARY KEY NOT NULL, set_ms bigint NOT NULL);
+
 CREATE TABLE models (
   name text PRIMARY KEY NOT NULL,
   description text,

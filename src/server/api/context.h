@@ -12,6 +12,7 @@
 #include "server/api/quotas.h"
 #include "server/auth/authentication.h"
 #include "server/auth/identity.h"
+#include "server/ingest/heartbeats.h"
 #include "server/keys/keyring.h"
 #include "server/schema/catalogue.h"
 #include "store/store.h"
@@ -54,6 +55,7 @@ struct Context {
   const std::string& signing_certificate_pem;
   JobSignals& compilation_jobs;
   JobSignals& packaging_jobs;
+  Heartbeats& heartbeats;
 };
 
 // One validated call.

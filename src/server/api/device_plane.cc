@@ -42,39 +42,24 @@ Result<json::Value> GetDeployments(const Context& context, const Call& call) {
     KEDGE_TRY_STATUS(context.store.Write(
         [&](store::Transaction& transaction) { return PickUp(transaction, fleet, device); }));
   }
-  return protocol::ToJson(desired);
-}
-
-Status StoreHeartbeat(store::Transaction& transaction, const protocol::Heartbeat& heartbeat,
-                      const std::string& text, EpochMs now) {
-  store::HeartbeatUpdate update{.fleet = heartbeat.device.device_fleet_name,
-                                .device = heartbeat.device.device_name,
-                                .time = now,
-                                .agent_version = heartbeat.agent_version,
-                                .heartbeat = text};
-  for (const protocol::ModelReport& model : heartbeat.models) {
-    update.model_names.push_back(model.model_name);
+  json::Value answer = protocol::ToJson(desired);
+  if (const int64_t period_ms = input.Integer("PeriodMs", 0); period_ms > 0) {
+    answer.AsObject()->Set("NextContactMs",
+                           context.heartbeats.NextContact({fleet, device}, period_ms));
   }
-  KEDGE_TRY(const bool found, store::UpdateHeartbeat(transaction, update));
-  if (!found) return InvalidArgument("No device with name: " + update.device);
-  if (!heartbeat.deployment_result) return {};
-  return RecordResult(transaction, heartbeat.device, *heartbeat.deployment_result);
+  return answer;
 }
 
 // Many heartbeats share one commit, and none holds a thread while it waits for it.
 void SendHeartbeat(const Context& context, const Call& call, const Reply& reply) {
   auto heartbeat = protocol::ParseHeartbeat(call.body);
   if (!heartbeat) return reply(heartbeat.error());
-  const EpochMs now = context.clock.NowMs();
-  context.store.WriteLater(
-      [heartbeat = std::move(*heartbeat), text = json::Write(call.body),
-       now](store::Transaction& transaction) {
-        return StoreHeartbeat(transaction, heartbeat, text, now);
-      },
-      [reply](const Status& status) {
-        if (!status) return reply(status.error());
-        reply(json::Value());
-      });
+  const int64_t period_ms = heartbeat->period_ms;
+  context.heartbeats.Submit(MakeRecord(std::move(*heartbeat), context.clock.NowMs()), period_ms,
+                            [reply](const Result<int64_t>& next_contact_ms) {
+                              if (!next_contact_ms) return reply(next_contact_ms.error());
+                              reply(protocol::ToJson(protocol::Contact{*next_contact_ms}));
+                            });
 }
 
 }  // namespace

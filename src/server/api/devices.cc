@@ -86,15 +86,13 @@ Result<json::Value> UpdateDevices(const Context& context, const Call& call) {
 // Models as the last heartbeat told them, with or without times.
 json::Array ModelsOf(const store::Device& device, bool with_times) {
   json::Array models;
-  const json::Value heartbeat = FromText(device.heartbeat.value_or(""));
-  for (const json::Value& item : Input(heartbeat).List("Models")) {
-    json::Object model;
-    SetIf(model, "ModelName", Input(item).TextOrNone("ModelName"));
-    SetIf(model, "ModelVersion", Input(item).TextOrNone("ModelVersion"));
-    for (const char* time : {"LatestSampleTime", "LatestInference"}) {
-      if (const json::Value* value = item.Find(time); value != nullptr && with_times) {
-        model.Set(time, *value);
-      }
+  for (const store::LoadedModel& loaded : device.models) {
+    json::Object model{{"ModelName", loaded.name}, {"ModelVersion", loaded.version}};
+    if (with_times && loaded.latest_sample > 0) {
+      model.Set("LatestSampleTime", Seconds(loaded.latest_sample));
+    }
+    if (with_times && loaded.latest_inference > 0) {
+      model.Set("LatestInference", Seconds(loaded.latest_inference));
     }
     models.push_back(std::move(model));
   }

@@ -13,6 +13,7 @@
 #include "server/commands/command.h"
 #include "server/commands/observation.h"
 #include "server/config.h"
+#include "server/ingest/recount.h"
 #include "server/installation.h"
 #include "server/jobs/package_job.h"
 #include "server/open_store.h"
@@ -128,6 +129,8 @@ Status Run(const Config& config, const sigset_t& signals) {
           {.kind = store::JobKind::kPackaging, .threads = kPackagingThreads, .holder = folder_id},
           [&](const JobRun& run) { return RunPackagingJob(jobs, run); }));
 
+  KEDGE_TRY_STATUS(RepairCountsIfMarked(*store));
+  Heartbeats heartbeats(*store, clock, NewCounterShard());
   KEDGE_TRY(const Catalogue catalogue, Catalogue::Load(OperationFiles()));
   const Arns arns{.region = config.region, .account = config.account};
   const Authenticator authenticator(*store, clock);
@@ -142,7 +145,8 @@ Status Run(const Config& config, const sigset_t& signals) {
                         .signer = *key.signer,
                         .signing_certificate_pem = key.certificate_pem,
                         .compilation_jobs = *compilation,
-                        .packaging_jobs = *packaging};
+                        .packaging_jobs = *packaging,
+                        .heartbeats = heartbeats};
   KEDGE_TRY(const auto api, Api::Make(catalogue, context));
 
   const S3Door door(MakeS3Options(context));

@@ -41,6 +41,7 @@ Result<std::unique_ptr<TestServer>> TestServer::Make() {
   KEDGE_TRY(Catalogue catalogue, Catalogue::Load(OperationFiles()));
   server->catalogue_ = std::make_unique<Catalogue>(std::move(catalogue));
   server->authenticator_ = std::make_unique<Authenticator>(*server->store_, server->clock_);
+  server->heartbeats_ = std::make_unique<Heartbeats>(*server->store_, server->clock_, 1);
   const Context context{.store = *server->store_,
                         .blobs = *server->blobs_,
                         .clock = server->clock_,
@@ -52,7 +53,8 @@ Result<std::unique_ptr<TestServer>> TestServer::Make() {
                         .signer = *server->key_.signer,
                         .signing_certificate_pem = server->key_.certificate_pem,
                         .compilation_jobs = server->compilation_jobs_,
-                        .packaging_jobs = server->packaging_jobs_};
+                        .packaging_jobs = server->packaging_jobs_,
+                        .heartbeats = *server->heartbeats_};
   KEDGE_TRY(server->api_, Api::Make(*server->catalogue_, context));
   return server;
 }

@@ -70,6 +70,7 @@ class TestServer {
   Quotas quotas_;
   RecordedSignals compilation_jobs_;
   RecordedSignals packaging_jobs_;
+  std::unique_ptr<Heartbeats> heartbeats_;
   std::unique_ptr<Api> api_;
 };
 

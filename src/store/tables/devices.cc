@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/tables/devices.h"
 
+#include "store/tables/device_row.h"
+#include "store/tables/fleet_counts.h"
+
 namespace kedge::store {
 namespace {
 
-constexpr std::string_view kSelect =
-    "SELECT fleet, name, description, thing_name, registered_ms, heartbeat_ms, agent_version, "
-    "heartbeat FROM devices";
-
-Device ReadDevice(const Row& row) {
-  return {.fleet = row.Text(0),
-          .name = row.Text(1),
-          .description = row.TextOrNull(2),
-          .thing_name = row.TextOrNull(3),
-          .registered = row.Integer(4),
-          .heartbeat_time = row.IntegerOrNull(5),
-          .agent_version = row.TextOrNull(6),
-          .heartbeat = row.TextOrNull(7)};
-}
+// Registration and removal count where no heartbeat does, so that they wait for no node's row but
+// each other's.
+constexpr int64_t kRegistrationShard = -1;
 
 }  // namespace
 
@@ -28,14 +20,18 @@ Status InsertDevice(Transaction& transaction, const Device& device) {
                 "model_names) VALUES ($1, $2, $3, $4, $5, $6)",
                 {device.fleet, device.name, Optional(device.description),
                  Optional(device.thing_name), device.registered, std::string()}));
-  return {};
+  const DeviceKey key{device.fleet, device.name};
+  KEDGE_TRY_STATUS(InsertState(transaction, key));
+  Counts counts;
+  CountDevice({.key = key}, +1, counts);
+  return AddCounts(transaction, counts, kRegistrationShard);
 }
 
 Result<std::optional<Device>> FindDevice(Transaction& transaction, const std::string& fleet,
                                          const std::string& name) {
-  KEDGE_TRY(
-      const Rows rows,
-      transaction.Query(std::string(kSelect) + " WHERE fleet = $1 AND name = $2", {fleet, name}));
+  KEDGE_TRY(const Rows rows,
+            transaction.Query(std::string(kSelectDevices) + " WHERE d.fleet = $1 AND d.name = $2",
+                              {fleet, name}));
   if (rows.empty()) return std::optional<Device>();
   return std::optional<Device>(ReadDevice(rows[0]));
 }
@@ -51,28 +47,30 @@ Result<bool> UpdateDevice(Transaction& transaction, const Device& device) {
 
 Result<int64_t> CountDevices(Transaction& transaction, const std::string& fleet) {
   KEDGE_TRY(const Rows rows,
-            transaction.Query("SELECT COUNT(*) FROM devices WHERE fleet = $1", {fleet}));
+            transaction.Query("SELECT CAST(COALESCE(SUM(n), 0) AS bigint) FROM fleet_counts WHERE "
+                              "fleet = $1 AND bucket = 0 AND kind = $2",
+                              {fleet, std::string(counted::kRegistered)}));
   return rows.at(0).Integer(0);
 }
 
 Result<bool> DeleteDevice(Transaction& transaction, const std::string& fleet,
                           const std::string& name) {
+  const DeviceKey key{fleet, name};
+  KEDGE_TRY(const auto states, FindStates(transaction, {key}));
+  if (states[0]) {
+    std::vector<DeviceModel> models;
+    for (const LoadedModel& model : states[0]->models) {
+      models.push_back({key, model.name, model.version});
+    }
+    KEDGE_TRY_STATUS(DeleteModels(transaction, models));
+    Counts counts;
+    CountDevice(*states[0], -1, counts);
+    KEDGE_TRY_STATUS(AddCounts(transaction, counts, kRegistrationShard));
+  }
   KEDGE_TRY(
       const int64_t rows,
       transaction.Execute("DELETE FROM devices WHERE fleet = $1 AND name = $2", {fleet, name}));
   return rows > 0;
-}
-
-Result<PageOf<Device>> ListDevices(Transaction& transaction, const DeviceFilter& filter,
-                                   const Page& page) {
-  ListStatement statement(kSelect);
-  statement.WhereOneOf("fleet", filter.visible_fleets);
-  statement.WhereContains("fleet", filter.fleet_contains);
-  statement.WhereContains("model_names", filter.model_contains);
-  statement.Where("heartbeat_ms >", filter.heartbeat_after);
-  KEDGE_TRY(const Rows rows, statement.Run(transaction, "fleet", "name", page));
-  return MakePage<Device>(rows, page, ReadDevice,
-                          [](const Device& device) { return Cursor{device.fleet, device.name}; });
 }
 
 Result<bool> FleetHasDevices(Transaction& transaction, const std::string& fleet) {
@@ -88,18 +86,6 @@ Result<std::vector<std::string>> DeviceNames(Transaction& transaction, const std
   names.reserve(rows.size());
   for (const Row& row : rows) names.push_back(row.Text(0));
   return names;
-}
-
-Result<bool> UpdateHeartbeat(Transaction& transaction, const HeartbeatUpdate& update) {
-  // One text for the "contains" filter; a line break is in no name.
-  std::string names;
-  for (const std::string& name : update.model_names) names += name + "\n";
-  KEDGE_TRY(const int64_t rows,
-            transaction.Execute("UPDATE devices SET heartbeat_ms = $1, agent_version = $2, "
-                                "model_names = $3, heartbeat = $4 WHERE fleet = $5 AND name = $6",
-                                {update.time, update.agent_version, names, update.heartbeat,
-                                 update.fleet, update.device}));
-  return rows > 0;
 }
 
 Status InsertAccessKey(Transaction& transaction, const AccessKey& key) {

@@ -1,7 +1,8 @@
-// Devices, their last heartbeat and their access keys, as rows.
+// Devices and their access keys, as rows. What a device reported is in store/tables/device_state.h.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "store/tables/device_state.h"
 #include "store/tables/list_statement.h"
 
 namespace kedge::store {
@@ -12,9 +13,10 @@ struct Device {
   std::optional<std::string> description;
   std::optional<std::string> thing_name;
   EpochMs registered = 0;
-  std::optional<EpochMs> heartbeat_time;     // none before the first
-  std::optional<std::string> agent_version;  // as the last heartbeat said
-  std::optional<std::string> heartbeat;      // the last one, JSON
+  // As the last heartbeat said; set when the device is read, not written with it.
+  std::optional<EpochMs> heartbeat_time = std::nullopt;  // none before the first
+  std::optional<std::string> agent_version = std::nullopt;
+  std::vector<LoadedModel> models = {};
 };
 
 struct DeviceFilter {
@@ -24,33 +26,26 @@ struct DeviceFilter {
   std::optional<EpochMs> heartbeat_after;
 };
 
-// kAlreadyExists; kFailedPrecondition if there is no such fleet.
+// With its empty state and its place in the fleet's counters. kAlreadyExists; kFailedPrecondition
+// if there is no such fleet.
 Status InsertDevice(Transaction& transaction, const Device& device);
 Result<std::optional<Device>> FindDevice(Transaction& transaction, const std::string& fleet,
                                          const std::string& name);
 // False if there is none. Changes description and thing name only.
 Result<bool> UpdateDevice(Transaction& transaction, const Device& device);
+// By the fleet's counters.
 Result<int64_t> CountDevices(Transaction& transaction, const std::string& fleet);
-// Its access keys go with it. False if there is none.
+// Its access keys, state and counts go with it. False if there is none.
 Result<bool> DeleteDevice(Transaction& transaction, const std::string& fleet,
                           const std::string& name);
-// Ordered by fleet, then name.
+// Ordered by fleet, then name. A page looks at a bounded number of rows, whatever the size of the
+// fleets: with filters that few devices pass it may end early, and even be empty, and still name a
+// next page.
 Result<PageOf<Device>> ListDevices(Transaction& transaction, const DeviceFilter& filter,
                                    const Page& page);
 Result<bool> FleetHasDevices(Transaction& transaction, const std::string& fleet);
 // Names in a fleet, sorted.
 Result<std::vector<std::string>> DeviceNames(Transaction& transaction, const std::string& fleet);
-
-struct HeartbeatUpdate {
-  std::string fleet;
-  std::string device;
-  EpochMs time = 0;
-  std::string agent_version;
-  std::vector<std::string> model_names;
-  std::string heartbeat;  // JSON
-};
-// False if there is no such device.
-Result<bool> UpdateHeartbeat(Transaction& transaction, const HeartbeatUpdate& update);
 
 // Who may sign requests. A device's key names its device; an administrator's does not.
 struct AccessKey {

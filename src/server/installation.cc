@@ -6,7 +6,7 @@
 
 #include "base/crypto/crypto.h"
 #include "server/auth/access_key.h"
-#include "store/tables/devices.h"
+#include "server/auth/known_keys.h"
 
 namespace kedge::server {
 namespace {
@@ -80,11 +80,12 @@ Result<SigningKey> LoadSigningKey(FileSystem& disk, const Folders& folders, cons
   return key;
 }
 
-Result<std::string> EnsureAdministrator(FileSystem& disk, const Folders& folders,
-                                        const Clock& clock, store::Store& store) {
-  // The file first, then the row: killed in between, the next start takes the key from the file.
+namespace {
+
+// The key in administrator.env, which is made if it is absent.
+Result<store::AccessKey> AdministratorKey(FileSystem& disk, const Folders& folders, EpochMs now) {
   if (!disk.Exists(folders.administrator())) {
-    const store::AccessKey made = NewAccessKey(clock.NowMs());
+    const store::AccessKey made = NewAccessKey(now);
     const std::string text =
         std::string(kIdLine) + made.id + "\n" + std::string(kSecretLine) + made.secret + "\n";
     KEDGE_TRY_STATUS(disk.WriteAtomically(folders.administrator(), AsBytes(text), 0600));
@@ -92,19 +93,41 @@ Result<std::string> EnsureAdministrator(FileSystem& disk, const Folders& folders
   KEDGE_TRY(const std::string text, ReadText(disk, folders.administrator()));
   store::AccessKey key{.id = LineAfter(text, kIdLine),
                        .secret = LineAfter(text, kSecretLine),
-                       .role = std::string(store::kRoleAdministrator),
-                       .created = clock.NowMs()};
+                       .role = std::string(store::kRoleAdmin),
+                       .created = now};
   if (key.id.empty() || key.secret.empty()) {
     return DataLoss("'" + folders.administrator().string() + "' does not hold an access key");
   }
-  bool is_new = false;
-  KEDGE_TRY_STATUS(store.Write([&](store::Transaction& transaction) -> Status {
-    KEDGE_TRY(const auto found, store::FindAccessKey(transaction, key.id));
-    if (found) return {};
-    is_new = true;
-    return store::InsertAccessKey(transaction, key);
-  }));
-  return is_new ? text : std::string();
+  return key;
+}
+
+}  // namespace
+
+Result<std::string> EnsureAdministrator(FileSystem& disk, const Folders& folders,
+                                        const Clock& clock, const Keyring& keyring,
+                                        store::Store& store) {
+  KEDGE_TRY_STATUS(SealPlainSecrets(store, keyring));
+  bool has_one = false;
+  const auto look = [&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(const auto admins,
+              store::ListAccessKeys(transaction, {.role = std::string(store::kRoleAdmin)},
+                                    {.rows_max = 1}));
+    has_one = !admins.items.empty();
+    return {};
+  };
+  KEDGE_TRY_STATUS(store.Read(look));
+  if (has_one) return std::string();
+  // The file first, then the row: killed in between, the next start takes the key from the file.
+  KEDGE_TRY(store::AccessKey key, AdministratorKey(disk, folders, clock.NowMs()));
+  KEDGE_TRY_STATUS(SealSecret(keyring, key));
+  const auto insert = [&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY_STATUS(look(transaction));
+    return has_one ? Status() : store::InsertAccessKey(transaction, key);
+  };
+  KEDGE_TRY_STATUS(store.Write(insert));
+  // Another node was faster: its key counts.
+  if (has_one) return std::string();
+  return ReadText(disk, folders.administrator());
 }
 
 }  // namespace kedge::server

@@ -58,9 +58,11 @@ struct SigningKey {
 // Loads the key that signs packages, or makes it.
 Result<SigningKey> LoadSigningKey(FileSystem& disk, const Folders& folders, const Clock& clock);
 
-// The administrator's access key is in the store. The text of administrator.env is returned if it
-// was put there just now, to be shown once; empty otherwise.
+// If the store holds no access key of an administrator, one is made and put there, and the text of
+// administrator.env is returned, to be shown once; empty otherwise. A key that was deleted while
+// there was another one never comes back. Seals what a former version stored as plain text.
 Result<std::string> EnsureAdministrator(FileSystem& disk, const Folders& folders,
-                                        const Clock& clock, store::Store& store);
+                                        const Clock& clock, const Keyring& keyring,
+                                        store::Store& store);
 
 }  // namespace kedge::server

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
+#include "store/tables/access_keys.h"
 #include "store/tables/deployments.h"
 #include "store/tables/devices.h"
 #include "store/tables/fleets.h"
@@ -315,7 +316,7 @@ TEST_P(StoreConformance, AccessKeysGoWithTheirDevice) {
   AddFleet("lab");
   AddDevice("lab", "d1");
   Write([](Transaction& t) -> Status {
-    KEDGE_TRY_STATUS(InsertAccessKey(t, {.id = "ADMIN", .secret = "s", .role = "administrator"}));
+    KEDGE_TRY_STATUS(InsertAccessKey(t, {.id = "ADMIN", .secret = "s", .role = "admin"}));
     return InsertAccessKey(
         t, {.id = "DEVICE", .secret = "s", .role = "device", .fleet = "lab", .device = "d1"});
   });

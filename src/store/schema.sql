@@ -25,6 +25,17 @@ CREATE TABLE devices (
   PRIMARY KEY (fleet, name)
 );
 
+CREATE TABLE users (
+  name text PRIMARY KEY NOT NULL,
+  role text NOT NULL,
+  fleets text NOT NULL,
+  password text NOT NULL,
+  enabled bigint NOT NULL,
+  created_ms bigint NOT NULL,
+  modified_ms bigint NOT NULL,
+  login_ms bigint
+);
+
 CREATE TABLE access_keys (
   id text PRIMARY KEY NOT NULL,
   secret text NOT NULL,
@@ -32,9 +43,17 @@ CREATE TABLE access_keys (
   fleet text,
   device text,
   created_ms bigint NOT NULL,
+  sealed bigint NOT NULL DEFAULT 0,
+  user_name text REFERENCES users (name) ON DELETE CASCADE,
+  fleets text NOT NULL DEFAULT '[]',
+  description text,
+  enabled bigint NOT NULL DEFAULT 1,
+  expires_ms bigint,
+  used_ms bigint,
   FOREIGN KEY (fleet, device) REFERENCES devices (fleet, name) ON DELETE CASCADE
 );
 CREATE INDEX access_keys_by_device ON access_keys (fleet, device);
+CREATE INDEX access_keys_by_user ON access_keys (user_name);
 
 CREATE TABLE tags (
   resource_arn text NOT NULL,
@@ -159,6 +178,46 @@ CREATE TABLE leases (
   holder text NOT NULL,
   token bigint NOT NULL,
   expires_ms bigint NOT NULL
+);
+
+CREATE TABLE sessions (
+  token_sha256 text PRIMARY KEY NOT NULL,
+  user_name text NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+  address text NOT NULL,
+  created_ms bigint NOT NULL,
+  seen_ms bigint NOT NULL
+);
+CREATE INDEX sessions_by_user ON sessions (user_name);
+CREATE INDEX sessions_by_creation ON sessions (created_ms);
+
+CREATE TABLE audit_records (
+  number bigint PRIMARY KEY NOT NULL,
+  time_ms bigint NOT NULL,
+  principal text NOT NULL,
+  role text NOT NULL,
+  operation text NOT NULL,
+  resource text NOT NULL,
+  request_id text NOT NULL,
+  source text NOT NULL,
+  result text NOT NULL,
+  previous text NOT NULL,
+  hash text NOT NULL
+);
+CREATE INDEX audit_records_by_principal ON audit_records (principal, number);
+CREATE INDEX audit_records_by_operation ON audit_records (operation, number);
+
+CREATE TABLE audit_head (
+  id bigint PRIMARY KEY NOT NULL,
+  number bigint NOT NULL,
+  hash text NOT NULL
+);
+
+CREATE TABLE audit_checkpoints (
+  number bigint PRIMARY KEY NOT NULL,
+  hash text NOT NULL,
+  time_ms bigint NOT NULL,
+  key_id text NOT NULL,
+  signature text NOT NULL
 );
 
 CREATE TABLE job_logs (

@@ -97,7 +97,9 @@ void Api::Call(const Operation& operation, const std::string& body, const Identi
   }
   const LaterHandler* handler = router_.Find(operation.name);
   (*handler)({.operation = operation, .body = *typed, .identity = identity},
-             [&operation, responder, request_id](Result<json::Value> result) {
+             [this, &operation, responder, request_id](Result<json::Value> result) {
+               // What the call changed may be somebody's rights.
+               if (operation.mutates) context_.authenticator.Forget();
                responder(result ? ResultResponse(*result, operation, request_id)
                                 : ErrorResponse(ToAws(result.error(), &operation), request_id));
              });

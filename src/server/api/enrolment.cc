@@ -25,6 +25,8 @@ Result<json::Value> EnrollDevice(const Context& context, const Call& call) {
   key.role = store::kRoleDevice;
   key.fleet = fleet;
   key.device = device;
+  const std::string secret = key.secret;
+  KEDGE_TRY_STATUS(SealSecret(context.keyring, key));
   const auto work = [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY_STATUS(EnsureDevice(context, transaction, fleet, device, input.Flag("Register")));
     KEDGE_TRY_STATUS(store::DeleteAccessKeys(transaction, fleet, device));
@@ -35,7 +37,7 @@ Result<json::Value> EnrollDevice(const Context& context, const Call& call) {
       {"DeviceFleetName", fleet},
       {"DeviceName", device},
       {"AccessKeyId", key.id},
-      {"SecretAccessKey", key.secret},
+      {"SecretAccessKey", secret},
       {"RootCertificates", json::Array{json::Value(context.signing_certificate_pem)}}});
 }
 

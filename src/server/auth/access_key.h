@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "store/tables/devices.h"
+#include "store/tables/access_keys.h"
 
 namespace kedge::server {
 

@@ -6,42 +6,39 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "blob/blob_store.h"
 #include "http/http.h"
 #include "http/sigv4.h"
 #include "server/auth/identity.h"
+#include "server/auth/known_keys.h"
 #include "store/store.h"
-#include "store/tables/devices.h"
 
 namespace kedge::server {
 
 // Access keys of the store. Thread-safe.
 class Authenticator {
  public:
-  // Borrows both.
-  Authenticator(store::Store& store, const Clock& clock) : store_(store), clock_(clock) {}
+  // Borrows all.
+  Authenticator(store::Store& store, const Keyring& keyring, const Clock& clock)
+      : clock_(clock), keys_(store, keyring, clock) {}
 
   // Verifies a request's signature. kUnauthenticated with AWS's code before the first ": ";
   // kUnavailable if the store cannot be read.
   Result<Identity> Authenticate(const http::Request& request,
                                 std::span<const std::string_view> services) const;
 
-  // The secret of an access key; nothing if there is no such key.
-  Result<std::optional<std::string>> SecretOf(const std::string& access_key_id) const;
+  // The key as it counts now; null if it does not.
+  Result<std::shared_ptr<const KnownKey>> Find(const std::string& access_key_id) const {
+    return keys_.Find(access_key_id);
+  }
 
-  // Whether the key's owner may read an object: an administrator any, a device the packages that
-  // its desired state names. False for an unknown key.
-  Result<bool> MayReadObject(const std::string& access_key_id,
-                             const blob::ObjectName& object) const;
-  Result<bool> IsAdministrator(const std::string& access_key_id) const;
+  // After any change of keys, users or devices through this node.
+  void Forget() const { keys_.ForgetAll(); }
 
   http::SigningKeyCache& cache() const { return cache_; }
 
  private:
-  Result<std::optional<store::AccessKey>> Find(const std::string& access_key_id) const;
-
-  store::Store& store_;
   const Clock& clock_;
+  mutable KnownKeys keys_;
   mutable http::SigningKeyCache cache_;
 };
 

@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "server/api/api.h"
 #include "server/api/wire.h"
+#include "server/auth/object_rights.h"
 #include "server/commands/command.h"
 #include "server/commands/observation.h"
 #include "server/config.h"
@@ -67,30 +68,51 @@ int WaitForStop(const sigset_t& signals, Observation& observation, http::Server&
   return signal;
 }
 
+ObjectAction ActionOf(S3Action action) {
+  switch (action) {
+    case S3Action::kListBuckets:
+      return ObjectAction::kListBuckets;
+    case S3Action::kManageBucket:
+      return ObjectAction::kManageBuckets;
+    case S3Action::kListObjects:
+      return ObjectAction::kList;
+    case S3Action::kReadObject:
+      return ObjectAction::kRead;
+    case S3Action::kWriteObject:
+      return ObjectAction::kWrite;
+    case S3Action::kDeleteObject:
+      return ObjectAction::kDelete;
+  }
+  return ObjectAction::kManageBuckets;
+}
+
 // What a key may do in the object store. A failing store lets nobody in.
-bool MayUseObject(const Authenticator& authenticator, const std::string& access_key_id,
-                  S3Action action, const blob::ObjectName& object) {
-  const auto allowed = action == S3Action::kReadObject
-                           ? authenticator.MayReadObject(access_key_id, object)
-                           : authenticator.IsAdministrator(access_key_id);
-  if (!allowed) LogError("reading access keys failed", {{"error", allowed.error().message}});
+bool MayKeyUseObject(const Context& context, const std::string& access_key_id, S3Action action,
+                     const blob::ObjectName& object) {
+  const auto key = context.authenticator.Find(access_key_id);
+  if (!key) LogError("reading access keys failed", {{"error", key.error().message}});
+  if (!key || *key == nullptr) return false;
+  const auto allowed = MayUseObject(context.store, (*key)->identity, ActionOf(action), object);
+  if (!allowed) LogError("reading rights failed", {{"error", allowed.error().message}});
   return allowed && *allowed;
 }
 
 S3Options MakeS3Options(const Context& context) {
   const Authenticator& authenticator = context.authenticator;
-  return {
-      .store = context.blobs,
-      .clock = context.clock,
-      .lookup =
-          [&](const std::string& id) { return authenticator.SecretOf(id).value_or(std::nullopt); },
-      .cache = &authenticator.cache(),
-      .allowed =
-          [&](const std::string& id, S3Action action, const std::string& bucket,
-              const std::string& key) {
-            return MayUseObject(authenticator, id, action, {bucket, key});
+  return {.store = context.blobs,
+          .clock = context.clock,
+          .lookup = [&](const std::string& id) -> std::optional<std::string> {
+            const auto key = authenticator.Find(id);
+            if (!key || *key == nullptr) return std::nullopt;
+            return (*key)->secret;
           },
-      .region = context.arns.region};
+          .cache = &authenticator.cache(),
+          .allowed =
+              [&](const std::string& id, S3Action action, const std::string& bucket,
+                  const std::string& key) {
+                return MayKeyUseObject(context, id, action, {bucket, key});
+              },
+          .region = context.arns.region};
 }
 
 Status Run(const Config& config, const sigset_t& signals) {
@@ -103,7 +125,7 @@ Status Run(const Config& config, const sigset_t& signals) {
   KEDGE_TRY(const auto store,
             OpenStore(config, folders, [](const Error&) { kill(getpid(), SIGTERM); }));
   KEDGE_TRY(const auto blobs, OpenBlobs(config, folders, disk, clock));
-  KEDGE_TRY(const std::string new_key, EnsureAdministrator(disk, folders, clock, *store));
+  KEDGE_TRY(const std::string new_key, EnsureAdministrator(disk, folders, clock, keyring, *store));
 
   KEDGE_TRY(const std::string folder_id, LoadFolderId(disk, folders));
   const JobContext jobs{.disk = disk,
@@ -133,7 +155,7 @@ Status Run(const Config& config, const sigset_t& signals) {
   Heartbeats heartbeats(*store, clock, NewCounterShard());
   KEDGE_TRY(const Catalogue catalogue, Catalogue::Load(OperationFiles()));
   const Arns arns{.region = config.region, .account = config.account};
-  const Authenticator authenticator(*store, clock);
+  const Authenticator authenticator(*store, keyring, clock);
   const Context context{.store = *store,
                         .blobs = *blobs,
                         .clock = clock,

@@ -40,7 +40,8 @@ Result<std::unique_ptr<TestServer>> TestServer::Make() {
             blob::OpenFileBlobStore(server->disk_, folders.objects(), server->clock_));
   KEDGE_TRY(Catalogue catalogue, Catalogue::Load(OperationFiles()));
   server->catalogue_ = std::make_unique<Catalogue>(std::move(catalogue));
-  server->authenticator_ = std::make_unique<Authenticator>(*server->store_, server->clock_);
+  server->authenticator_ =
+      std::make_unique<Authenticator>(*server->store_, *server->keyring_, server->clock_);
   server->heartbeats_ = std::make_unique<Heartbeats>(*server->store_, server->clock_, 1);
   const Context context{.store = *server->store_,
                         .blobs = *server->blobs_,

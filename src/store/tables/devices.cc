@@ -88,35 +88,4 @@ Result<std::vector<std::string>> DeviceNames(Transaction& transaction, const std
   return names;
 }
 
-Status InsertAccessKey(Transaction& transaction, const AccessKey& key) {
-  KEDGE_TRY([[maybe_unused]] const int64_t rows,
-            transaction.Execute("INSERT INTO access_keys (id, secret, role, fleet, device, "
-                                "created_ms) VALUES ($1, $2, $3, $4, $5, $6)",
-                                {key.id, key.secret, key.role, Optional(key.fleet),
-                                 Optional(key.device), key.created}));
-  return {};
-}
-
-Result<std::optional<AccessKey>> FindAccessKey(Transaction& transaction, const std::string& id) {
-  KEDGE_TRY(const Rows rows, transaction.Query("SELECT id, secret, role, fleet, device, created_ms "
-                                               "FROM access_keys WHERE id = $1",
-                                               {id}));
-  if (rows.empty()) return std::optional<AccessKey>();
-  const Row& row = rows[0];
-  return std::optional<AccessKey>(AccessKey{.id = row.Text(0),
-                                            .secret = row.Text(1),
-                                            .role = row.Text(2),
-                                            .fleet = row.TextOrNull(3),
-                                            .device = row.TextOrNull(4),
-                                            .created = row.Integer(5)});
-}
-
-Status DeleteAccessKeys(Transaction& transaction, const std::string& fleet,
-                        const std::string& device) {
-  KEDGE_TRY([[maybe_unused]] const int64_t rows,
-            transaction.Execute("DELETE FROM access_keys WHERE fleet = $1 AND device = $2",
-                                {fleet, device}));
-  return {};
-}
-
 }  // namespace kedge::store

@@ -1,4 +1,4 @@
-// Devices and their access keys, as rows. What a device reported is in store/tables/device_state.h.
+// Devices, as rows. What a device reported is in store/tables/device_state.h.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -46,23 +46,5 @@ Result<PageOf<Device>> ListDevices(Transaction& transaction, const DeviceFilter&
 Result<bool> FleetHasDevices(Transaction& transaction, const std::string& fleet);
 // Names in a fleet, sorted.
 Result<std::vector<std::string>> DeviceNames(Transaction& transaction, const std::string& fleet);
-
-// Who may sign requests. A device's key names its device; an administrator's does not.
-struct AccessKey {
-  std::string id;
-  std::string secret;
-  std::string role;  // kRoleAdministrator, kRoleDevice
-  std::optional<std::string> fleet;
-  std::optional<std::string> device;
-  EpochMs created = 0;
-};
-constexpr std::string_view kRoleAdministrator = "administrator";
-constexpr std::string_view kRoleDevice = "device";
-
-Status InsertAccessKey(Transaction& transaction, const AccessKey& key);
-Result<std::optional<AccessKey>> FindAccessKey(Transaction& transaction, const std::string& id);
-// All keys of one device.
-Status DeleteAccessKeys(Transaction& transaction, const std::string& fleet,
-                        const std::string& device);
 
 }  // namespace kedge::store

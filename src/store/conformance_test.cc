@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <gtest/gtest.h>
+#include <limits>
 #include <map>
 #include <set>
 #include <thread>
@@ -263,6 +264,110 @@ TEST_P(StoreConformance, FiltersListsByNameAndTime) {
       return {};
     });
   }
+}
+
+TEST_P(StoreConformance, ContainsTakesEveryCharacterAsItIs) {
+  for (const char* name : {"a_b", "aXb", "50%", "500", "back\\slash", "it's"}) AddFleet(name);
+  const struct {
+    const char* text;
+    size_t want;
+  } cases[] = {{"a_b", 1}, {"_", 1},    {"50%", 1}, {"%", 1},
+               {"\\", 1},  {"k\\s", 1}, {"'", 1},   {"xb", 0}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.text);
+    Read([&](Transaction& t) -> Status {
+      KEDGE_TRY(const auto page, ListFleets(t, {.name_contains = c.text}, {}));
+      EXPECT_EQ(page.items.size(), c.want);
+      return {};
+    });
+  }
+}
+
+TEST_P(StoreConformance, TextsSortByTheirBytes) {
+  const std::vector<std::string> sorted = {"-a", "A-1", "A1", "B", "_", "a", "a-b", "ab", "\u00e4"};
+  for (auto name = sorted.rbegin(); name != sorted.rend(); ++name) AddFleet(*name);
+  Read([&](Transaction& t) -> Status {
+    KEDGE_TRY(const auto page, ListFleets(t, {.order = FleetOrder::kName}, {}));
+    std::vector<std::string> names;
+    for (const Fleet& fleet : page.items) names.push_back(fleet.name);
+    EXPECT_EQ(names, sorted);
+    return {};
+  });
+}
+
+TEST_P(StoreConformance, ValuesComeBackAsTheyWent) {
+  const std::string large(3 << 20, 'x');
+  const std::vector<std::vector<Value>> values = {
+      {int64_t{1}, std::numeric_limits<int64_t>::min(), 0.1, ""},
+      {int64_t{2}, std::numeric_limits<int64_t>::max(), -1e300, large},
+      {int64_t{3}, std::monostate(), std::monostate(), std::monostate()},
+      {int64_t{4}, int64_t{0}, 5e-324, "tab\t 'quote' \\ $1 \u20ac \U0001F600\n"}};
+  Write([&](Transaction& t) -> Status {
+    KEDGE_TRY_STATUS(t.ExecuteScript(
+        "CREATE TABLE samples (id bigint PRIMARY KEY, i bigint, d double precision, s text)"));
+    KEDGE_TRY(const int64_t rows,
+              t.ExecuteMany("INSERT INTO samples (id, i, d, s) VALUES ($1, $2, $3, $4)", values));
+    EXPECT_EQ(rows, 4);
+    return {};
+  });
+  Read([&](Transaction& t) -> Status {
+    KEDGE_TRY(const Rows rows, t.Query("SELECT id, i, d, s FROM samples ORDER BY id"));
+    EXPECT_EQ(rows.size(), values.size());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      for (size_t column = 0; column < 4; ++column) {
+        EXPECT_TRUE(rows[i].At(column) == values[i][column]) << i << " " << column;
+      }
+    }
+    KEDGE_TRY(const Rows sums, t.Query("SELECT SUM(id), COUNT(*), MAX(d), SUM(d) FROM samples "
+                                       "WHERE id IN ($1, $2)",
+                                       {int64_t{1}, int64_t{4}}));
+    EXPECT_EQ(sums.at(0).Integer(0), 5);
+    EXPECT_EQ(sums.at(0).Integer(1), 2);
+    EXPECT_TRUE(sums.at(0).At(2) == Value(0.1));
+    return {};
+  });
+  const auto zero = store_->Write([](Transaction& t) -> Status {
+    KEDGE_TRY([[maybe_unused]] const int64_t rows,
+              t.Execute("INSERT INTO samples (id, s) VALUES ($1, $2)",
+                        {int64_t{5}, std::string("a\0b", 3)}));
+    return {};
+  });
+  ASSERT_FALSE(zero);
+  EXPECT_EQ(zero.error(), InvalidArgument("parameter $2 holds a zero byte"));
+}
+
+TEST_P(StoreConformance, ManyRowsAreWrittenInTheirOrderOrNotAtAll) {
+  constexpr const char* kUpsert =
+      "INSERT INTO counts (id, number) VALUES ($1, $2) "
+      "ON CONFLICT (id) DO UPDATE SET number = excluded.number";
+  constexpr int64_t kRows = 2500;  // more than one round trip
+  Write([](Transaction& t) {
+    return t.ExecuteScript(
+        "CREATE TABLE counts (id bigint PRIMARY KEY, number bigint CHECK (number < 10000))");
+  });
+  std::vector<std::vector<Value>> rows;
+  for (int64_t i = 0; i < kRows; ++i) rows.push_back({i % 2000, i});
+  Write([&](Transaction& t) -> Status {
+    KEDGE_TRY(const int64_t changed, t.ExecuteMany(kUpsert, rows));
+    EXPECT_EQ(changed, kRows);
+    KEDGE_TRY(const int64_t none, t.ExecuteMany(kUpsert, {}));
+    EXPECT_EQ(none, 0);
+    return {};
+  });
+  rows.push_back({int64_t{5000}, int64_t{10'000}});
+  rows.push_back({int64_t{5001}, int64_t{1}});
+  const auto status = store_->Write([&](Transaction& t) -> Status {
+    KEDGE_TRY([[maybe_unused]] const int64_t changed, t.ExecuteMany(kUpsert, rows));
+    return {};
+  });
+  EXPECT_FALSE(status);
+  Read([](Transaction& t) -> Status {
+    KEDGE_TRY(const Rows all, t.Query("SELECT COUNT(*), SUM(number) FROM counts"));
+    EXPECT_EQ(all.at(0).Integer(0), 2000);
+    // 0 to 499 were written twice, the later row counts: 2000 to 2499 and 500 to 1999.
+    EXPECT_EQ(all.at(0).Integer(1), (500 + 2499) * 2000 / 2);
+    return {};
+  });
 }
 
 TEST_P(StoreConformance, HeartbeatIsStoredAndFound) {

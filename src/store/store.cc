@@ -13,6 +13,21 @@ Value Optional(const std::optional<int64_t>& number) {
   return number ? Value(*number) : Value(std::monostate());
 }
 
+Status CheckParameters(std::span<const Value> values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto* text = std::get_if<std::string>(&values[i]);
+    if (text != nullptr && text->find('\0') != std::string::npos) {
+      return InvalidArgument("parameter $" + std::to_string(i + 1) + " holds a zero byte");
+    }
+  }
+  return {};
+}
+
+const Value& Row::At(size_t column) const {
+  KEDGE_CHECK(column < values_.size());
+  return values_[column];
+}
+
 bool Row::IsNull(size_t column) const {
   KEDGE_CHECK(column < values_.size());
   return std::holds_alternative<std::monostate>(values_[column]);

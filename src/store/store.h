@@ -40,6 +40,7 @@ Value Optional(const std::optional<int64_t>& number);
 class Row {
  public:
   explicit Row(std::vector<Value> values) : values_(std::move(values)) {}
+  const Value& At(size_t column) const;
   bool IsNull(size_t column) const;
   const std::string& Text(size_t column) const;
   int64_t Integer(size_t column) const;
@@ -53,9 +54,12 @@ class Row {
 
 using Rows = std::vector<Row>;
 
+// kInvalidArgument if a text holds a zero byte, which PostgreSQL cannot store.
+Status CheckParameters(std::span<const Value> values);
+
 // One thread, only inside the function it was handed to. Errors: kAlreadyExists (primary key or
-// unique), kFailedPrecondition (foreign key), kUnavailable (the engine failed), kInternal
-// (statement).
+// unique), kFailedPrecondition (foreign key), kInvalidArgument (a zero byte in a text),
+// kUnavailable (the engine failed), kInternal (statement).
 class Transaction {
  public:
   virtual ~Transaction() = default;

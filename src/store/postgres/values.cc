@@ -72,16 +72,6 @@ Parameters::Parameters(std::span<const Value> values) {
   }
 }
 
-Status CheckParameters(std::span<const Value> values) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    const auto* text = std::get_if<std::string>(&values[i]);
-    if (text != nullptr && text->find('\0') != std::string::npos) {
-      return InvalidArgument("parameter $" + std::to_string(i + 1) + " holds a zero byte");
-    }
-  }
-  return {};
-}
-
 Rows ReadRows(const PGresult* result) {
   const int columns = PQnfields(result);
   std::vector<Oid> types;

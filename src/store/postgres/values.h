@@ -25,9 +25,6 @@ class Parameters {
   std::vector<const char*> texts_;
 };
 
-// kInvalidArgument if a text holds a zero byte, which PostgreSQL cannot store.
-Status CheckParameters(std::span<const Value> values);
-
 // All rows of a result. bigint and its smaller kin, boolean and numeric without a fraction (the sum
 // of bigints) are integers; float and numeric with a fraction are doubles; all else is text.
 Rows ReadRows(const pg_result* result);

@@ -145,6 +145,7 @@ Result<Rows> Connection::Query(std::string_view sql, std::span<const Value> para
   if (statement_failed_) return FailedPrecondition("a statement of this work failed before");
   KEDGE_TRY(sqlite3_stmt * statement, Prepare(sql));
   const Reset reset(statement);
+  KEDGE_TRY_STATUS(CheckParameters(parameters));
   KEDGE_TRY_STATUS(Bind(statement, parameters));
   Rows rows;
   for (;;) {

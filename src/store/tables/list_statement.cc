@@ -2,6 +2,19 @@
 #include "store/tables/list_statement.h"
 
 namespace kedge::store {
+namespace {
+
+// For LIKE ... ESCAPE '\\': both engines take the character after it as it is.
+std::string Escaped(std::string_view text) {
+  std::string escaped;
+  for (const char character : text) {
+    if (character == '%' || character == '_' || character == '\\') escaped += '\\';
+    escaped += character;
+  }
+  return escaped;
+}
+
+}  // namespace
 
 void ListStatement::Add(std::string_view condition, Value value) {
   sql_ += parameters_.empty() ? " WHERE " : " AND ";
@@ -18,7 +31,9 @@ void ListStatement::Where(std::string_view condition, const std::optional<std::s
 }
 
 void ListStatement::WhereContains(std::string_view column, const std::optional<std::string>& text) {
-  if (text) Add(std::string(column) + " LIKE", "%" + *text + "%");
+  if (!text) return;
+  Add(std::string(column) + " LIKE", "%" + Escaped(*text) + "%");
+  sql_ += R"( ESCAPE '\')";
 }
 
 void ListStatement::Where(const TimeWindow& window) {

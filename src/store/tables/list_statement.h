@@ -45,7 +45,7 @@ class ListStatement {
   // `condition` with its operator ("created_ms >"); nothing if there is no value.
   void Where(std::string_view condition, const std::optional<int64_t>& value);
   void Where(std::string_view condition, const std::optional<std::string>& value);
-  // `text` holds no % and no _ (the API's patterns see to it).
+  // The column's text holds `text`, whatever characters it has; cases differ.
   void WhereContains(std::string_view column, const std::optional<std::string>& text);
   void Where(const TimeWindow& window);  // on created_ms and modified_ms
   // Names, or prefixes with a final '*', of which the column is one; nothing if there are none.

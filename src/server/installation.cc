@@ -7,6 +7,7 @@
 #include "base/crypto/crypto.h"
 #include "server/auth/access_key.h"
 #include "server/auth/known_keys.h"
+#include "server/keys/installed_key.h"
 
 namespace kedge::server {
 namespace {
@@ -26,6 +27,23 @@ std::string LineAfter(const std::string& text, std::string_view prefix) {
   if (start == std::string::npos) return "";
   const size_t begin = start + prefix.size();
   return text.substr(begin, text.find('\n', begin) - begin);
+}
+
+// The key of an installation that kept it in a file, or a new one.
+Result<InstalledKey> FirstSigningKey(FileSystem& disk, const Folders& folders, const Clock& clock) {
+  InstalledKey key;
+  if (disk.Exists(folders.former_package_key())) {
+    KEDGE_TRY(key.key_pem, ReadText(disk, folders.former_package_key()));
+    KEDGE_TRY(key.certificate_pem, ReadText(disk, folders.package_certificate()));
+    auto signer = trust::LoadSigner(key.key_pem, key.certificate_pem);
+    if (!signer) {
+      return Wrap(signer.error(), "importing '" + folders.former_package_key().string() + "'");
+    }
+    return key;
+  }
+  KEDGE_TRY(const trust::KeyPair pair,
+            trust::GenerateKeyPair("Kedge package signing", clock.NowMs()));
+  return InstalledKey{.key_pem = pair.key_pem, .certificate_pem = pair.certificate_pem};
 }
 
 }  // namespace
@@ -61,22 +79,20 @@ Result<Keyring> LoadKeyring(FileSystem& disk, const Folders& folders,
   return Keyring::Load(disk, folders.keys() / "master.key", /*make_if_absent=*/true);
 }
 
-Result<SigningKey> LoadSigningKey(FileSystem& disk, const Folders& folders, const Clock& clock) {
-  const Path key_file = folders.keys() / "package.key.pem";
-  const Path certificate_file = folders.keys() / "package.cert.pem";
-  // The certificate is written first: a key without one would have no use.
-  if (!disk.Exists(key_file)) {
-    KEDGE_TRY(const trust::KeyPair pair,
-              trust::GenerateKeyPair("Kedge package signing", clock.NowMs()));
-    KEDGE_TRY_STATUS(disk.WriteAtomically(certificate_file, AsBytes(pair.certificate_pem), 0644));
-    KEDGE_TRY_STATUS(disk.WriteAtomically(key_file, AsBytes(pair.key_pem), 0600));
+Result<SigningKey> LoadSigningKey(FileSystem& disk, const Folders& folders, const Clock& clock,
+                                  const Keyring& keyring, store::Store& store) {
+  auto installed = LoadInstalledKey(store, keyring, kPackageSigningPurpose);
+  if (!installed && installed.error().code == Code::kNotFound) {
+    KEDGE_TRY(const InstalledKey first, FirstSigningKey(disk, folders, clock));
+    KEDGE_TRY_STATUS(InstallFirstKey(store, keyring, kPackageSigningPurpose, first, clock.NowMs()));
+    installed = LoadInstalledKey(store, keyring, kPackageSigningPurpose);
   }
-  KEDGE_TRY(const std::string key_pem, ReadText(disk, key_file));
-  SigningKey key;
-  KEDGE_TRY(key.certificate_pem, ReadText(disk, certificate_file));
-  auto signer = trust::LoadSigner(key_pem, key.certificate_pem);
-  if (!signer) return Wrap(signer.error(), "loading '" + key_file.string() + "'");
-  key.signer = std::move(*signer);
+  if (!installed) return Wrap(std::move(installed).error(), "loading the package signing key");
+  KEDGE_TRY_STATUS(disk.WriteAtomically(folders.package_certificate(),
+                                        AsBytes(installed->certificate_pem), 0644));
+  KEDGE_TRY_STATUS(disk.Remove(folders.former_package_key()));
+  SigningKey key{.certificate_pem = installed->certificate_pem};
+  KEDGE_TRY(key.signer, trust::LoadSigner(installed->key_pem, key.certificate_pem));
   return key;
 }
 

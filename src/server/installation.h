@@ -3,8 +3,7 @@
 //   lock                    held while a server runs on this folder
 //   folder.id                     names it in leases
 //   keys/master.key         0600  seals the secrets in the database, see keys/keyring.h
-//   keys/package.key.pem    0600  signs packages
-//   keys/package.cert.pem         its certificate: what devices trust
+//   keys/package.cert.pem         what devices trust; the key stands sealed in the database
 //   administrator.env       0600  the first access key, as lines for a shell
 //   kedge.db                0600  everything else that is not an object
 //   objects/                      the object store
@@ -37,6 +36,8 @@ struct Folders {
   Path compile_cache() const { return root / "compile-cache"; }
   Path scratch() const { return root / "scratch"; }
   Path keys() const { return root / "keys"; }
+  Path package_certificate() const { return keys() / "package.cert.pem"; }
+  Path former_package_key() const { return keys() / "package.key.pem"; }
 };
 
 // Makes the folders, empties the scratch one and takes the lock, which is held as long as the
@@ -55,8 +56,10 @@ struct SigningKey {
   std::unique_ptr<trust::Signer> signer;
   std::string certificate_pem;
 };
-// Loads the key that signs packages, or makes it.
-Result<SigningKey> LoadSigningKey(FileSystem& disk, const Folders& folders, const Clock& clock);
+// Loads the key that signs packages from the database, or makes it. A file package.key.pem, where
+// former versions kept it, is imported and removed.
+Result<SigningKey> LoadSigningKey(FileSystem& disk, const Folders& folders, const Clock& clock,
+                                  const Keyring& keyring, store::Store& store);
 
 // If the store holds no access key of an administrator, one is made and put there, and the text of
 // administrator.env is returned, to be shown once; empty otherwise. A key that was deleted while

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <openssl/crypto.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "trust/openssl.h"
 #include "trust/signing.h"
+#include "trust/x509.h"
 
 namespace kedge::trust {
 
@@ -40,74 +39,6 @@ class KeySigner final : public Signer {
   std::string key_id_;
 };
 
-Result<Key> ParsePrivateKey(std::string_view pem) {
-  auto der = ParsePem(pem, "PRIVATE KEY");
-  if (!der)
-    return Wrap(std::move(der).error(), "reading the private key (unencrypted PKCS#8 is needed)");
-  const uint8_t* at = der->data();
-  Key key(d2i_AutoPrivateKey(nullptr, &at, static_cast<long>(der->size())));
-  const bool whole = at == der->data() + der->size();
-  OPENSSL_cleanse(der->data(), der->size());
-  if (!key || !whole) return OpensslError(Code::kInvalidArgument, "reading the private key");
-  KEDGE_TRY_STATUS(CheckP256(key.get()));
-  return key;
-}
-
-Status AddExtension(X509* certificate, X509V3_CTX* context, int nid, const char* value) {
-  X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, context, nid, value);
-  const bool added = extension != nullptr && X509_add_ext(certificate, extension, -1) == 1;
-  X509_EXTENSION_free(extension);
-  if (!added) return OpensslError(Code::kInternal, "adding a certificate extension");
-  return {};
-}
-
-Status SetSerialAndDates(X509* certificate, EpochMs now, int days) {
-  const BigNumber serial(BN_new());
-  const time_t start = static_cast<time_t>(now / 1000);
-  if (!serial || BN_rand(serial.get(), 127, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) != 1 ||
-      BN_to_ASN1_INTEGER(serial.get(), X509_get_serialNumber(certificate)) == nullptr ||
-      ASN1_TIME_set(X509_getm_notBefore(certificate), start) == nullptr ||
-      ASN1_TIME_adj(X509_getm_notAfter(certificate), start, days, 0) == nullptr)
-    return OpensslError(Code::kInternal, "setting serial and dates of the certificate");
-  return {};
-}
-
-// Version 3, subject = issuer = CN, CA:FALSE, for digital signatures of code.
-Result<Certificate> SelfSign(EVP_PKEY* key, std::string_view common_name, EpochMs now, int days) {
-  Certificate certificate(X509_new());
-  if (!certificate || X509_set_version(certificate.get(), X509_VERSION_3) != 1 ||
-      X509_set_pubkey(certificate.get(), key) != 1)
-    return OpensslError(Code::kInternal, "making a certificate");
-  KEDGE_TRY_STATUS(SetSerialAndDates(certificate.get(), now, days));
-  X509_NAME* name = X509_get_subject_name(certificate.get());
-  if (X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8,
-                                 reinterpret_cast<const uint8_t*>(common_name.data()),
-                                 static_cast<int>(common_name.size()), -1, 0) != 1 ||
-      X509_set_issuer_name(certificate.get(), name) != 1)
-    return OpensslError(Code::kInvalidArgument,
-                        "common name '" + std::string(common_name) + "' (1 to 64 characters)");
-  X509V3_CTX context;
-  X509V3_set_ctx(&context, certificate.get(), certificate.get(), nullptr, nullptr, 0);
-  struct {
-    int nid;
-    const char* value;
-  } const extensions[] = {{NID_basic_constraints, "critical,CA:FALSE"},
-                          {NID_key_usage, "critical,digitalSignature"},
-                          {NID_ext_key_usage, "codeSigning"},
-                          {NID_subject_key_identifier, "hash"}};
-  for (const auto& extension : extensions)
-    KEDGE_TRY_STATUS(AddExtension(certificate.get(), &context, extension.nid, extension.value));
-  if (X509_sign(certificate.get(), key, EVP_sha256()) == 0)
-    return OpensslError(Code::kInternal, "signing the certificate");
-  return certificate;
-}
-
-std::string TextOf(BIO* bio) {
-  const char* text = nullptr;
-  const long bytes = BIO_get_mem_data(bio, &text);
-  return {text, static_cast<size_t>(bytes)};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Signer>> LoadSigner(std::string_view key_pem,
@@ -125,17 +56,20 @@ Result<std::unique_ptr<Signer>> LoadSigner(std::string_view key_pem,
 }
 
 Result<KeyPair> GenerateKeyPair(std::string_view common_name, EpochMs now, int days) {
-  const Key key(EVP_EC_gen("P-256"));
-  if (!key) return OpensslError(Code::kInternal, "making a key");
-  KEDGE_TRY(const Certificate certificate, SelfSign(key.get(), common_name, now, days));
-  const Bio key_text(BIO_new(BIO_s_secmem()));
-  const Bio certificate_text(BIO_new(BIO_s_mem()));
-  if (!key_text || !certificate_text ||
-      PEM_write_bio_PKCS8PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr,
-                                    nullptr) != 1 ||
-      PEM_write_bio_X509(certificate_text.get(), certificate.get()) != 1)
-    return OpensslError(Code::kInternal, "writing the key");
-  return KeyPair{TextOf(key_text.get()), TextOf(certificate_text.get())};
+  KEDGE_TRY(const Key key, NewKey());
+  const CertificateTemplate wanted{.common_name = std::string(common_name),
+                                   .public_key = key.get(),
+                                   .not_before = now,
+                                   .not_after = now + int64_t{days} * 86'400'000,
+                                   .extensions = {{NID_basic_constraints, "critical,CA:FALSE"},
+                                                  {NID_key_usage, "critical,digitalSignature"},
+                                                  {NID_ext_key_usage, "codeSigning"},
+                                                  {NID_subject_key_identifier, "hash"}}};
+  KEDGE_TRY(const Certificate certificate, MakeCertificate(wanted, key.get(), nullptr));
+  KeyPair pair;
+  KEDGE_TRY(pair.key_pem, WritePrivateKey(key.get()));
+  KEDGE_TRY(pair.certificate_pem, WriteCertificate(certificate.get()));
+  return pair;
 }
 
 }  // namespace kedge::trust

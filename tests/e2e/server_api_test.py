@@ -127,7 +127,7 @@ class Fleets(ServerCase):
     def test_keys_are_printed_once_and_kept_for_the_owner(self):
         with open(os.path.join(self.data, "administrator.env")) as kept:
             self.assertEqual(keys_of(kept.read()), self.keys)
-        for name, mode in (("administrator.env", 0o600), ("kedge.db", 0o600), ("keys/package.key.pem", 0o600)):
+        for name, mode in (("administrator.env", 0o600), ("kedge.db", 0o600), ("keys/master.key", 0o600)):
             self.assertEqual(os.stat(os.path.join(self.data, name)).st_mode & 0o777, mode, name)
         self.assertEqual(self.restart(signal.SIGTERM), 0)
         self.assertEqual(keys_of(self.server.printed), {})

@@ -466,6 +466,7 @@ TEST_F(WireTest, OtherPathsAreTheObjectStores) {
 }
 
 TEST(Installation, SecondStartFindsWhatTheFirstMade) {
+  const auto server = *TestServer::Make();  // its database
   const auto parent = TemporaryDirectory::Make();
   ASSERT_TRUE(parent);
   const Folders folders{parent->path() / "data"};
@@ -476,11 +477,16 @@ TEST(Installation, SecondStartFindsWhatTheFirstMade) {
     const auto lock = PrepareFolders(disk, folders);
     ASSERT_TRUE(lock);
     EXPECT_EQ(PrepareFolders(disk, folders).error().code, Code::kUnavailable);
-    certificate = LoadSigningKey(disk, folders, clock)->certificate_pem;
+    ASSERT_TRUE(LoadKeyring(disk, folders, ""));
+    certificate =
+        LoadSigningKey(disk, folders, clock, server->keyring(), server->store())->certificate_pem;
   }
   const auto lock = PrepareFolders(disk, folders);
   ASSERT_TRUE(lock);
-  EXPECT_EQ(LoadSigningKey(disk, folders, clock)->certificate_pem, certificate);
+  EXPECT_TRUE(LoadKeyring(disk, folders, ""));
+  EXPECT_EQ(
+      LoadSigningKey(disk, folders, clock, server->keyring(), server->store())->certificate_pem,
+      certificate);
 }
 
 }  // namespace

@@ -121,9 +121,9 @@ Status Run(const Config& config, const sigset_t& signals) {
   const Folders folders{std::filesystem::absolute(config.data)};
   KEDGE_TRY(const FileDescriptor lock, PrepareFolders(disk, folders));
   KEDGE_TRY(const Keyring keyring, LoadKeyring(disk, folders, config.master_key));
-  KEDGE_TRY(const SigningKey key, LoadSigningKey(disk, folders, clock));
   KEDGE_TRY(const auto store,
             OpenStore(config, folders, [](const Error&) { kill(getpid(), SIGTERM); }));
+  KEDGE_TRY(const SigningKey key, LoadSigningKey(disk, folders, clock, keyring, *store));
   KEDGE_TRY(const auto blobs, OpenBlobs(config, folders, disk, clock));
   KEDGE_TRY(const std::string new_key, EnsureAdministrator(disk, folders, clock, keyring, *store));
 

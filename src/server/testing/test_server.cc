@@ -34,8 +34,9 @@ Result<std::unique_ptr<TestServer>> TestServer::Make() {
   KEDGE_TRY([[maybe_unused]] const FileDescriptor lock, PrepareFolders(server->disk_, folders));
   KEDGE_TRY(Keyring keyring, LoadKeyring(server->disk_, folders, ""));
   server->keyring_ = std::make_unique<Keyring>(std::move(keyring));
-  KEDGE_TRY(server->key_, LoadSigningKey(server->disk_, folders, server->clock_));
   KEDGE_TRY(server->store_, OpenTestStore(folders));
+  KEDGE_TRY(server->key_, LoadSigningKey(server->disk_, folders, server->clock_, *server->keyring_,
+                                         *server->store_));
   KEDGE_TRY(server->blobs_,
             blob::OpenFileBlobStore(server->disk_, folders.objects(), server->clock_));
   KEDGE_TRY(Catalogue catalogue, Catalogue::Load(OperationFiles()));

@@ -34,6 +34,7 @@ Result<json::Value> Compile(const CompileOptions& options) {
   phases.Start("import");
   ImportOptions import;
   import.input_shapes = options.input_shapes;
+  import.shapes_in_order = options.shapes_in_order;
   KEDGE_TRY(ImportedModel model, ImportOnnxFile(options.model, std::move(import)));
   for (const std::string& note : model.notes) {
     if (options.on_note) options.on_note(note);

@@ -26,6 +26,7 @@ struct CompileOptions {
   Path output;  // the folder; one that a former run made is replaced, another is refused
   std::string target = "native";
   std::map<std::string, Shape> input_shapes;  // by input name
+  std::vector<Shape> shapes_in_order;         // of all inputs, in the model's order
   std::string print_after;                    // a pass whose graph goes to `print`; "all" for each
   PlanOptions plan;
   bool keep_source = false;  // also write the generated source into output/source

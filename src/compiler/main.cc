@@ -25,11 +25,15 @@ struct CommandLine {
   bool summary = false;
 };
 
-// "NAME=SHAPE"; a name may hold '=', a shape does not.
+// "NAME=SHAPE", or "SHAPE" for the next input in the model's order; a name may hold '=', a shape
+// does not.
 Status AddInputShape(const std::string& text, CompileOptions& options) {
   const size_t equals = text.rfind('=');
-  if (equals == std::string::npos || equals == 0) {
-    return InvalidArgument("'" + text + "' is not NAME=SHAPE");
+  if (equals == 0) return InvalidArgument("'" + text + "' is not NAME=SHAPE");
+  if (equals == std::string::npos) {
+    KEDGE_TRY(Shape shape, ParseShape(text));
+    options.shapes_in_order.push_back(std::move(shape));
+    return {};
   }
   auto shape = ParseShape(text.substr(equals + 1));
   if (!shape) return Wrap(shape.error(), "shape of input '" + text.substr(0, equals) + "'");
@@ -56,7 +60,9 @@ std::optional<int> ReadCommandLine(int argc, const char* const* argv, CommandLin
   flags.Option("-o,--output", &output, "folder to write model.so, weights.bin, report.json into");
   flags.Flag("--summary", &line.summary,
              "compile nothing; print what the model is as one JSON line");
-  flags.Option("--input", &inputs, "NAME=SHAPE, for example data=1x3x224x224; may be repeated");
+  flags.Option("--input", &inputs,
+               "NAME=SHAPE, for example data=1x3x224x224, or only SHAPE for each input in the "
+               "model's order");
   flags.Option("--print-after", &options.print_after,
                "print the graph after this pass (or import, or all) to standard output");
   flags.Flag("--time-passes", &line.time_passes, "print seconds of each phase to standard output");

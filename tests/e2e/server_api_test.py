@@ -273,9 +273,6 @@ class Jobs(ServerCase):
 
     def test_requests_that_cannot_work_are_refused_at_once(self):
         arguments = compilation("job")
-        arguments["InputConfig"]["Framework"] = "TENSORFLOW"
-        self.refused("ValidationException", "Framework TENSORFLOW is not supported", self.sm.create_compilation_job, **arguments)
-        arguments = compilation("job")
         arguments["OutputConfig"]["TargetDevice"] = "rasp4b"
         self.refused("ValidationException", "exactly one of TargetDevice and TargetPlatform", self.sm.create_compilation_job, **arguments)
         self.refused("ValidationException", "No compilation job with name: job", self.sm.create_edge_packaging_job,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <queue>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -16,6 +17,7 @@
 namespace kedge::compiler {
 namespace {
 
+constexpr size_t kOthersNamedMax = 16;  // operators, in one refusal
 constexpr int64_t kOpsetMin = 6;
 constexpr int64_t kOpsetMax = 21;
 constexpr int64_t kIrVersionMin = 3;
@@ -112,7 +114,8 @@ class Importer {
       result_.graph.inputs.push_back(id);
       pending_.push_back(&input);
     }
-    for (const auto& given : options_.input_shapes) {
+    KEDGE_TRY_STATUS(GatherShapes());
+    for (const auto& given : given_shapes_) {
       const std::string& name = given.first;
       const bool known = std::any_of(pending_.begin(), pending_.end(),
                                      [&](auto* input) { return input->name == name; });
@@ -127,11 +130,26 @@ class Importer {
     return {};
   }
 
+  // The given shapes, all by name.
+  Status GatherShapes() {
+    given_shapes_ = options_.input_shapes;
+    const std::vector<Shape>& in_order = options_.shapes_in_order;
+    if (in_order.empty()) return {};
+    if (in_order.size() != pending_.size()) {
+      return InvalidArgument(std::to_string(in_order.size()) + " shapes are given, the model has " +
+                             std::to_string(pending_.size()) + " inputs");
+    }
+    for (size_t i = 0; i < in_order.size(); ++i) {
+      given_shapes_.try_emplace(std::string(pending_[i]->name), in_order[i]);
+    }
+    return {};
+  }
+
   // A symbol that a given shape fixes has that size in every input.
   void BindSymbols() {
     for (const OnnxValue* input : pending_) {
-      const auto given = options_.input_shapes.find(std::string(input->name));
-      if (given == options_.input_shapes.end() || !input->shape.has_value()) continue;
+      const auto given = given_shapes_.find(std::string(input->name));
+      if (given == given_shapes_.end() || !input->shape.has_value()) continue;
       for (size_t i = 0; i < std::min(input->shape->size(), given->second.rank()); ++i) {
         const OnnxDimension& dimension = (*input->shape)[i];
         if (!dimension.size.has_value() && !dimension.symbol.empty())
@@ -144,8 +162,8 @@ class Importer {
     if (input.other_type != nullptr)
       return Unimplemented(std::string(input.other_type) + " is not supported");
     KEDGE_TRY(value.dtype, DTypeFromOnnx(input.data_type));
-    const auto given = options_.input_shapes.find(value.name);
-    if (given != options_.input_shapes.end()) {
+    const auto given = given_shapes_.find(value.name);
+    if (given != given_shapes_.end()) {
       if (input.shape.has_value() && input.shape->size() != given->second.rank()) {
         return InvalidArgument("the given shape " + ToString(given->second) + " has rank " +
                                std::to_string(given->second.rank()) + ", the model's has " +
@@ -242,15 +260,38 @@ class Importer {
     if (!valid) return Wrap(std::move(valid).error(), "node");
     valid = CheckText(node.domain, options_.limits.name_bytes_max);
     if (!valid) return Wrap(std::move(valid).error(), "domain of " + DescribeNode(node));
+    if (IsSupported(node)) return {};
     const std::string what = "operator '" + std::string(node.op_type) + "'";
     if (!IsDefaultDomain(node.domain)) {
       return Unimplemented(what + " of domain '" + std::string(node.domain) + "' in " +
                            DescribeNode(node) + " is not supported" +
-                           ReasonForRefusal(node.domain, node.op_type));
+                           ReasonForRefusal(node.domain, node.op_type) + OthersNotSupported(node));
     }
-    if (IsImportedAway(node.op_type) || FindOp(node.op_type) != nullptr) return {};
     return Unimplemented(what + " in " + DescribeNode(node) + " is not supported" +
-                         ReasonForRefusal(node.domain, node.op_type));
+                         ReasonForRefusal(node.domain, node.op_type) + OthersNotSupported(node));
+  }
+
+  static bool IsSupported(const OnnxNode& node) {
+    return IsDefaultDomain(node.domain) &&
+           (IsImportedAway(node.op_type) || FindOp(node.op_type) != nullptr);
+  }
+
+  // What else the model has that would be refused, so that one attempt tells all: "; nor are 'A',
+  // 'B'".
+  std::string OthersNotSupported(const OnnxNode& first) const {
+    std::set<std::string_view> others;
+    for (const OnnxNode& node : model_.nodes) {
+      if (!IsSupported(node) && node.op_type != first.op_type &&
+          CheckName(node.op_type, options_.limits.name_bytes_max)) {
+        others.insert(node.op_type);
+      }
+      if (others.size() == kOthersNamedMax) break;
+    }
+    std::string text;
+    for (const std::string_view name : others) {
+      text += (text.empty() ? "; nor are '" : ", '") + std::string(name) + "'";
+    }
+    return text;
   }
 
   Result<Node> ConvertNode(const OnnxNode& from) {
@@ -361,6 +402,7 @@ class Importer {
   std::unordered_map<std::string_view, int64_t> symbols_;
   std::unordered_set<std::string_view> used_;
   std::vector<const OnnxValue*> pending_;  // inputs, as in the graph's list
+  std::map<std::string, Shape> given_shapes_;
   int64_t constant_bytes_ = 0;
 };
 

@@ -30,6 +30,8 @@ struct ImportLimits {
 struct ImportOptions {
   // Shapes of inputs by name: fixes free dimensions, and may change fixed ones.
   std::map<std::string, Shape> input_shapes;
+  // Shapes of all inputs in the model's order; empty: by name only.
+  std::vector<Shape> shapes_in_order;
   // The folder that external data must stand below: the model's own. Empty: external data is
   // refused.
   Path external_folder;

@@ -13,8 +13,8 @@ namespace {
 
 constexpr size_t kBodyBytesMax = 4u << 20;  // of one call
 // Described, and not written yet.
-constexpr std::array<std::string_view, 3> kAwaited = {
-    "DeleteCompilationJob", "DeleteEdgeDeploymentPlan", "DeleteEdgeDeploymentStage"};
+constexpr std::array<std::string_view, 2> kAwaited = {
+    "DeleteEdgeDeploymentPlan", "DeleteEdgeDeploymentStage"};
 constexpr std::array<std::string_view, 1> kServices = {"sagemaker"};
 
 }  // namespace
@@ -28,6 +28,7 @@ Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context
   AddEnrolmentRoutes(api->router_, api->context_);
   AddCompilationJobRoutes(api->router_, api->context_);
   AddPackagingJobRoutes(api->router_, api->context_);
+  AddJobLogRoutes(api->router_, api->context_);
   AddDeploymentRoutes(api->router_, api->context_);
   AddDevicePlaneRoutes(api->router_, api->context_);
   for (const std::string_view name : kAwaited) {

@@ -6,6 +6,8 @@
 #include "server/api/paging.h"
 #include "server/api/wire.h"
 #include "server/jobs/model_input.h"
+#include "store/tables/events.h"
+#include "store/tables/tags.h"
 
 namespace kedge::server {
 namespace {
@@ -108,6 +110,34 @@ Result<json::Value> StopCompilationJob(const Context& context, const Call& call)
   return json::Value();
 }
 
+// The job's record, with its log, report and tags. Its packages stay: they hold what they need.
+Result<json::Value> DeleteCompilationJob(const Context& context, const Call& call) {
+  const std::string name = call.input().Text("CompilationJobName");
+  const std::string arn = context.arns.CompilationJob(name);
+  const auto work = [&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(const auto job, NeedCompilationJob(transaction, name));
+    if (job.status != store::kJobCompleted && job.status != store::kJobFailed &&
+        job.status != store::kJobStopped) {
+      return InvalidArgument("Compilation job " + name + " is " + job.status +
+                             ", must be COMPLETED, FAILED or STOPPED");
+    }
+    KEDGE_TRY(const auto packaging, store::FindUnendedPackagingOf(transaction, name));
+    if (packaging) {
+      return InvalidArgument("Edge packaging job " + *packaging + " still needs compilation job " +
+                             name);
+    }
+    KEDGE_TRY_STATUS(store::DeleteTags(transaction, arn));
+    KEDGE_TRY_STATUS(store::DeleteCompilationJob(transaction, name));
+    return store::AddEvent(transaction, context.clock.NowMs(),
+                           {.kind = store::EventKind::kJobDeleted,
+                            .resource = arn,
+                            .actor = call.identity.access_key_id,
+                            .message = "the record of compilation job " + name + " was removed"});
+  };
+  KEDGE_TRY_STATUS(context.store.Write(work));
+  return json::Value();
+}
+
 }  // namespace
 
 void AddCompilationJobRoutes(Router& router, const Context& context) {
@@ -117,6 +147,8 @@ void AddCompilationJobRoutes(Router& router, const Context& context) {
              [&context](const Call& call) { return DescribeCompilationJob(context, call); });
   router.Add("ListCompilationJobs",
              [&context](const Call& call) { return ListCompilationJobs(context, call); });
+  router.Add("DeleteCompilationJob",
+             [&context](const Call& call) { return DeleteCompilationJob(context, call); });
   router.Add("StopCompilationJob",
              [&context](const Call& call) { return StopCompilationJob(context, call); });
 }

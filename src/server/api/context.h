@@ -92,6 +92,7 @@ void AddDeviceRoutes(Router& router, const Context& context);
 void AddEnrolmentRoutes(Router& router, const Context& context);
 void AddCompilationJobRoutes(Router& router, const Context& context);
 void AddPackagingJobRoutes(Router& router, const Context& context);
+void AddJobLogRoutes(Router& router, const Context& context);
 void AddDeploymentRoutes(Router& router, const Context& context);
 void AddDevicePlaneRoutes(Router& router, const Context& context);
 

@@ -127,6 +127,7 @@ Status Run(const Config& config, const sigset_t& signals) {
   KEDGE_TRY(const auto blobs, OpenBlobs(config, folders, disk, clock));
   KEDGE_TRY(const std::string new_key, EnsureAdministrator(disk, folders, clock, keyring, *store));
 
+  const Arns arns{.region = config.region, .account = config.account};
   KEDGE_TRY(const std::string folder_id, LoadFolderId(disk, folders));
   const JobContext jobs{.disk = disk,
                         .store = *store,
@@ -142,19 +143,20 @@ Status Run(const Config& config, const sigset_t& signals) {
             JobRunner::Start(*store, clock,
                              {.kind = store::JobKind::kCompilation,
                               .threads = static_cast<size_t>(config.compile_jobs),
-                              .holder = folder_id},
+                              .holder = folder_id,
+                              .arn_prefix = arns.CompilationJob("")},
                              [&](const JobRun& run) { return RunCompilationJob(jobs, run); }));
-  KEDGE_TRY(
-      const auto packaging,
-      JobRunner::Start(
-          *store, clock,
-          {.kind = store::JobKind::kPackaging, .threads = kPackagingThreads, .holder = folder_id},
-          [&](const JobRun& run) { return RunPackagingJob(jobs, run); }));
+  KEDGE_TRY(const auto packaging,
+            JobRunner::Start(*store, clock,
+                             {.kind = store::JobKind::kPackaging,
+                              .threads = kPackagingThreads,
+                              .holder = folder_id,
+                              .arn_prefix = arns.PackagingJob("")},
+                             [&](const JobRun& run) { return RunPackagingJob(jobs, run); }));
 
   KEDGE_TRY_STATUS(RepairCountsIfMarked(*store));
   Heartbeats heartbeats(*store, clock, NewCounterShard());
   KEDGE_TRY(const Catalogue catalogue, Catalogue::Load(OperationFiles()));
-  const Arns arns{.region = config.region, .account = config.account};
   const Authenticator authenticator(*store, keyring, clock);
   const Context context{.store = *store,
                         .blobs = *blobs,

@@ -12,6 +12,7 @@ namespace kedge::server {
 namespace {
 
 constexpr size_t kBlockBytes = 64 << 10;
+constexpr size_t kNameBytesMax = 1024;
 
 struct CloseArchive {
   void operator()(archive* a) const { archive_free(a); }
@@ -60,12 +61,33 @@ Result<uint64_t> CopyEntry(archive* a, const Path& file, uint64_t bytes_max) {
   }
 }
 
+// The next entry that is a regular file, or null at the end. Folders are passed over; links and
+// devices are kInvalidArgument.
+Result<archive_entry*> NextFile(archive* a) {
+  for (;;) {
+    archive_entry* entry = nullptr;
+    const int result = archive_read_next_header(a, &entry);
+    if (result == ARCHIVE_EOF) return nullptr;
+    if (result != ARCHIVE_OK) return ArchiveError(a, "not a tar.gz archive");
+    if (archive_entry_filetype(entry) == AE_IFDIR) continue;
+    const char* path = archive_entry_pathname(entry);
+    if (path == nullptr || std::string_view(path).size() > kNameBytesMax) {
+      return InvalidArgument("the archive holds a name that is too long");
+    }
+    if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != nullptr) {
+      return InvalidArgument("the archive holds '" + std::string(path) +
+                             "', which is not a regular file");
+    }
+    return entry;
+  }
+}
+
 Result<ArchivePointer> OpenReader(const Path& path) {
   ArchivePointer a(archive_read_new());
   archive_read_support_filter_gzip(a.get());
   archive_read_support_format_tar(a.get());
   if (archive_read_open_filename(a.get(), path.c_str(), kBlockBytes) != ARCHIVE_OK) {
-    return ArchiveError(a.get(), "opening the archive");
+    return ArchiveError(a.get(), "not a tar.gz archive");
   }
   return a;
 }
@@ -122,6 +144,34 @@ Result<std::vector<std::string>> UnpackArchive(const Path& archive_path, const P
     sum += bytes;
   }
   return std::vector<std::string>(names.begin(), names.end());
+}
+
+Result<std::vector<std::string>> ListArchive(const Path& archive_path,
+                                             const ArchiveLimits& limits) {
+  KEDGE_TRY(const ArchivePointer a, OpenReader(archive_path));
+  std::vector<std::string> names;
+  for (uint64_t sum = 0;;) {
+    KEDGE_TRY(archive_entry * entry, NextFile(a.get()));
+    if (entry == nullptr) return names;
+    names.emplace_back(archive_entry_pathname(entry));
+    sum += static_cast<uint64_t>(archive_entry_size(entry));
+    if (names.size() > limits.files_max || sum > limits.sum_bytes_max) {
+      return InvalidArgument("the archive holds more than " + std::to_string(limits.files_max) +
+                             " files or " + std::to_string(limits.sum_bytes_max) + " bytes");
+    }
+  }
+}
+
+Status UnpackOne(const Path& archive_path, const std::string& name, const Path& to,
+                 const ArchiveLimits& limits) {
+  KEDGE_TRY(const ArchivePointer a, OpenReader(archive_path));
+  for (;;) {
+    KEDGE_TRY(archive_entry * entry, NextFile(a.get()));
+    if (entry == nullptr) return NotFound("the archive holds no '" + name + "'");
+    if (archive_entry_pathname(entry) != name) continue;
+    KEDGE_TRY([[maybe_unused]] const uint64_t bytes, CopyEntry(a.get(), to, limits.file_bytes_max));
+    return {};
+  }
 }
 
 Status PackArchive(const Path& archive_path, const Path& folder,

@@ -23,6 +23,14 @@ struct ArchiveLimits {
 Result<std::vector<std::string>> UnpackArchive(const Path& archive, const Path& folder,
                                                const ArchiveLimits& limits);
 
+// Names of the regular files in an archive, with their folders, in its order; nothing is written.
+// kInvalidArgument for what is no tar archive (gzipped) or holds more than the limits.
+Result<std::vector<std::string>> ListArchive(const Path& archive, const ArchiveLimits& limits);
+// Unpacks the one file of that name (with its folders) to `to`. kNotFound; kInvalidArgument as
+// above.
+Status UnpackOne(const Path& archive, const std::string& name, const Path& to,
+                 const ArchiveLimits& limits);
+
 // Packs files of a folder, in the given order, with fixed times and owners: the same files give the
 // same bytes.
 Status PackArchive(const Path& archive, const Path& folder, const std::vector<std::string>& names);

@@ -6,6 +6,7 @@
 
 #include "runtime/elf.h"
 #include "server/jobs/archive.h"
+#include "server/jobs/framework.h"
 #include "server/jobs/job_files.h"
 #include "server/jobs/model_input.h"
 #include "server/jobs/sandbox.h"
@@ -14,6 +15,7 @@ namespace kedge::server {
 namespace {
 
 constexpr uint64_t kModelBytesMax = uint64_t{2} << 30;  // protobuf's own limit for ONNX
+constexpr size_t kInputFilesMax = 256;                  // in the input's archive
 constexpr uint64_t kReportBytesMax = 16u << 20;
 constexpr size_t kKeptReportBytesMax = 1u << 20;  // in the database
 constexpr size_t kDerivedInputsBytesMax = 16384;  // of DataInputConfig
@@ -35,20 +37,27 @@ Result<CompileOrder> ReadOrder(const JobContext& context, const std::string& nam
 }
 
 // The model as a file: the object itself, or the one .onnx in the archive that it is.
-Result<Path> FetchModel(const JobContext& context, const CompileOrder& order, const Path& folder) {
+Result<Path> FetchModel(const JobContext& context, const CompileOrder& order, const Path& folder,
+                        JobLog& log) {
   const Path object = folder / "input";
   KEDGE_TRY([[maybe_unused]] const std::string digest,
             FetchObject(context.blobs, order.input, object, kModelBytesMax));
   KEDGE_TRY(const bool is_archive, IsGzip(object));
-  if (!is_archive) return object;
-  const Path unpacked = folder / "unpacked";
-  KEDGE_TRY_STATUS(context.disk.MakeDirectories(unpacked, 0700));
-  KEDGE_TRY(const auto names,
-            UnpackArchive(object, unpacked, {.files_max = 1, .file_bytes_max = kModelBytesMax}));
-  if (names.size() != 1 || !names[0].ends_with(".onnx")) {
-    return InvalidArgument("the archive must hold exactly one .onnx file");
+  if (!is_archive) {
+    if (order.input.key.ends_with("gz")) {
+      return InvalidArgument("'" + order.input.Uri() + "' is not a tar.gz archive");
+    }
+    // A model without an archive, which Neo did not take: ONNX has no mark to know it by.
+    if (order.framework == "ONNX" || order.input.key.ends_with(".onnx")) return object;
+    return NotCompiled(order.framework);
   }
-  return unpacked / names[0];
+  constexpr ArchiveLimits kLimits = {.files_max = kInputFilesMax, .file_bytes_max = kModelBytesMax};
+  KEDGE_TRY(const auto files, ListArchive(object, kLimits));
+  KEDGE_TRY(const std::string name, FindModel(order.framework, files));
+  if (files.size() > 1) log.Line("of the archive's files only '" + name + "' is compiled");
+  const Path model = folder / "model.onnx";
+  KEDGE_TRY_STATUS(UnpackOne(object, name, model, kLimits));
+  return model;
 }
 
 // A file that the sandbox wrote: a regular file of at most that many bytes. Links are not followed.
@@ -116,7 +125,7 @@ Result<store::JobOutputs> RunCompilationJob(const JobContext& context, const Job
   KEDGE_TRY(const CompileOrder order, ReadOrder(context, run.name));
   KEDGE_TRY(const TemporaryDirectory scratch, TemporaryDirectory::Make(context.scratch));
   run.log.Line("fetching " + order.input.Uri());
-  KEDGE_TRY(const Path model, FetchModel(context, order, scratch.path()));
+  KEDGE_TRY(const Path model, FetchModel(context, order, scratch.path(), run.log));
   const Path output = scratch.path() / "output";
   const Path temporary = scratch.path() / "tmp";
   const Path cache = context.compile_cache / order.input.bucket;

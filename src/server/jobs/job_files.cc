@@ -67,6 +67,7 @@ std::string FailureReason(const Error& error) {
     case Code::kUnimplemented:
       who = "ClientError: InputConfiguration: ";
       break;
+    case Code::kPermissionDenied:
     case Code::kDeadlineExceeded:
       who = "ClientError: ";
       break;

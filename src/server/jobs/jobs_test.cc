@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "server/jobs/archive.h"
+#include "server/jobs/framework.h"
 #include "server/jobs/job_files.h"
 #include "server/jobs/model_input.h"
 #include "server/jobs/sandbox.h"
@@ -83,10 +84,14 @@ TEST(CompileOrder, RefusesWhatTheDescriptionCannotSay) {
     const char* input_config;
     const char* message;
   } cases[] = {
-      {R"({"S3Uri":"s3://bkt/net.onnx","Framework":"TENSORFLOW"})",
-       "Framework TENSORFLOW is not supported; ONNX is"},
-      {R"({"S3Uri":"s3://bkt/n.onnx","Framework":"ONNX","DataInputConfig":"[[1,3]]"})",
-       "DataInputConfig must be a JSON object from input name to shape"},
+      {R"({"S3Uri":"s3://bkt/n.onnx","Framework":"ONNX","DataInputConfig":"7"})",
+       "DataInputConfig must be a JSON object from input name to shape, or a list of shapes"},
+      {R"({"S3Uri":"s3://bkt/n.onnx","Framework":"ONNX","DataInputConfig":"[]"})",
+       "DataInputConfig must be a JSON object from input name to shape, or a list of shapes"},
+      {R"({"S3Uri":"s3://bkt/n.onnx","Framework":"PYTORCH","DataInputConfig":"[[1],[0]]"})",
+       "DataInputConfig: the shape of input 1 must be a list of 1 to 8 positive sizes"},
+      {R"({"S3Uri":"s3://bkt/n.onnx","Framework":"ONNX","DataInputConfig":"{'x':{'shape':['1..2']}}"})",
+       "DataInputConfig: the shape of 'x' must be a list of 1 to 8 positive sizes"},
       {R"({"S3Uri":"s3://bkt/n.onnx","Framework":"ONNX","DataInputConfig":"{\"x\":[1,-1]}"})",
        "DataInputConfig: the shape of 'x' must be a list of 1 to 8 positive sizes"},
       {R"({"S3Uri":"s3://bkt/n.onnx","Framework":"ONNX","DataInputConfig":"{\"x\":[]}"})",
@@ -100,6 +105,105 @@ TEST(CompileOrder, RefusesWhatTheDescriptionCannotSay) {
   }
   EXPECT_FALSE(ReadCompileOrder(
       Parsed(R"({"OutputConfig":{"S3OutputLocation":"s3://bkt/out","TargetDevice":"rasp4b"}})")));
+}
+
+TEST(CompileOrder, ReadsEveryFormOfDataInputConfig) {
+  const struct {
+    const char* config;
+    std::vector<std::string> inputs;
+  } cases[] = {
+      {R"({\"x\":[1,3,8,8]})", {"x=1x3x8x8"}},
+      {"{'x':[1,3,8,8],'y=z':[1]}", {"x=1x3x8x8", "y=z=1"}},
+      {"[[1,3,8,8],[2]]", {"1x3x8x8", "2"}},
+      {"[1,3,8,8]", {"1x3x8x8"}},
+      {"{'x':{'shape':[1,2],'type':'Image'}}", {"x=1x2"}},
+      {"[{'shape':[1,2]}]", {"1x2"}},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.config);
+    const auto order = ReadCompileOrder(
+        Parsed(Request(std::string(R"({"S3Uri":"s3://bkt/n.tar.gz","Framework":"PYTORCH",)") +
+                       R"("DataInputConfig":")" + c.config + "\"}")));
+    ASSERT_TRUE(order) << order.error().message;
+    EXPECT_EQ(order->inputs, c.inputs);
+  }
+}
+
+TEST(CompileOrder, WaitsAsLongAsItsStoppingConditionAllows) {
+  const struct {
+    const char* condition;
+    std::optional<int64_t> seconds;
+  } cases[] = {
+      {R"({"MaxRuntimeInSeconds":60})", std::nullopt},
+      {R"({"MaxPendingTimeInSeconds":7200})", 7200},
+      {R"({"MaxRuntimeInSeconds":60,"MaxWaitTimeInSeconds":100})", 40},
+      {R"({"MaxRuntimeInSeconds":60,"MaxWaitTimeInSeconds":100,"MaxPendingTimeInSeconds":7200})",
+       40},
+  };
+  const auto request = [](const std::string& condition) {
+    return Parsed(R"({"InputConfig":{"S3Uri":"s3://b-1/n.onnx","Framework":"ONNX"},"OutputConfig":)"
+                  R"({"S3OutputLocation":"s3://b-1/","TargetDevice":"rasp4b"},)"
+                  R"("StoppingCondition":)" +
+                  condition + "}");
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.condition);
+    const auto order = ReadCompileOrder(request(c.condition));
+    ASSERT_TRUE(order) << order.error().message;
+    EXPECT_EQ(order->wait_seconds_max, c.seconds);
+  }
+  const auto refused =
+      ReadCompileOrder(request(R"({"MaxRuntimeInSeconds":60,"MaxWaitTimeInSeconds":59})"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(),
+            InvalidArgument("StoppingCondition: MaxWaitTimeInSeconds is 59, less than "
+                            "MaxRuntimeInSeconds, 60"));
+}
+
+// Neo's rows: what each framework's archive must hold, and what is said where it does not.
+TEST(Framework, FindsTheModelOrSaysWhatIsWrong) {
+  const struct {
+    const char* framework;
+    std::vector<std::string> files;
+    const char* message;  // or the model's name
+  } cases[] = {
+      {"ONNX", {"net.onnx"}, "net.onnx"},
+      {"ONNX", {"labels.txt", "a/net.onnx"}, "a/net.onnx"},
+      {"TENSORFLOW", {"converted.onnx", "saved_model.pb"}, "converted.onnx"},
+      {"ONNX", {}, "Exactly one .onnx file is allowed for ONNX models, none was provided"},
+      {"ONNX", {"a.onnx", "b.onnx"}, "Exactly one .onnx file is allowed for ONNX models, several"},
+      {"TENSORFLOW", {"a.pb", "b.pbtxt"}, "Exactly one .pb file is allowed for TensorFlow models"},
+      {"TENSORFLOW",
+       {"variables/x"},
+       "Exactly one .pb file is allowed for TensorFlow models, none"},
+      {"TENSORFLOW", {"saved_model.pb", "variables/variables.index"}, "--saved-model DIR"},
+      {"KERAS", {"net.txt"}, "No h5 file provided"},
+      {"KERAS", {"a.h5", "b.h5"}, "Multiple h5 files provided, when only one is allowed"},
+      {"KERAS", {"a.h5"}, "tf2onnx.convert --keras"},
+      {"MXNET", {"a.params", "b.params"}, "Only one parameter file is allowed for MXNet model"},
+      {"MXNET", {"a.params"}, "No symbol file provided for MXNet model"},
+      {"MXNET", {"a.params", "a-symbol.json"}, "mxnet.onnx.export_model"},
+      {"PYTORCH", {"net.txt"}, "No pth file provided for PyTorch model"},
+      {"PYTORCH", {"net.pth"}, "torch.onnx.export"},
+      {"XGBOOST", {"x.model", "y.model"}, "Only one model file is allowed for XGBoost model"},
+      {"XGBOOST", {"x.model"}, "onnxmltools.convert_xgboost"},
+      {"TFLITE", {}, "No tflite file provided"},
+      {"TFLITE", {"net.tflite"}, "tf2onnx.convert --tflite"},
+      {"DARKNET", {"y.cfg"}, "No weights file provided for Darknet model"},
+      {"DARKNET", {"y.cfg", "y.weights"}, "Framework DARKNET is not compiled by this server"},
+      {"SKLEARN", {"m.pkl", "m.joblib"}, "Only one model file is allowed for scikit-learn model"},
+      {"SKLEARN", {"m.pkl"}, "skl2onnx"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(std::string(c.framework) + ": " + c.message);
+    const auto found = FindModel(c.framework, c.files);
+    if (found) {
+      EXPECT_EQ(*found, c.message);
+      continue;
+    }
+    EXPECT_NE(found.error().message.find(c.message), std::string::npos) << found.error().message;
+    EXPECT_TRUE(FailureReason(found.error()).starts_with("ClientError: InputConfiguration: "));
+  }
 }
 
 TEST(FailureReason, NamesWhoIsAtFault) {
@@ -205,6 +309,27 @@ TEST_F(ArchiveTest, RefusesWhatIsNotPlainFiles) {
     EXPECT_EQ(names.error().code, Code::kInvalidArgument);
     EXPECT_NE(names.error().message.find(c.message), std::string::npos) << names.error().message;
   }
+}
+
+TEST_F(ArchiveTest, ListsAndUnpacksOneOfManyFiles) {
+  Tar(At("model.tar.gz"), {{"saved/", AE_IFDIR},
+                           {"saved/net.onnx", AE_IFREG, "model"},
+                           {"../odd", AE_IFREG, "never written"}});
+  const auto names = ListArchive(At("model.tar.gz"), {});
+  ASSERT_TRUE(names) << names.error().message;
+  EXPECT_EQ(*names, (std::vector<std::string>{"saved/net.onnx", "../odd"}));
+  ASSERT_TRUE(UnpackOne(At("model.tar.gz"), "saved/net.onnx", At("out/model"), {}));
+  EXPECT_EQ(AsText(*disk_.Read(At("out/model"), 100)), "model");
+  EXPECT_EQ(UnpackOne(At("model.tar.gz"), "none", At("out/none"), {}).error(),
+            NotFound("the archive holds no 'none'"));
+  EXPECT_FALSE(ListArchive(At("model.tar.gz"), {.files_max = 1}));
+  EXPECT_FALSE(ListArchive(At("model.tar.gz"), {.sum_bytes_max = 10}));
+  EXPECT_FALSE(UnpackOne(At("model.tar.gz"), "saved/net.onnx", At("out/x"), {.file_bytes_max = 4}));
+  Tar(At("link.tar.gz"), {{"net.onnx", AE_IFLNK, "", "/etc/passwd"}});
+  EXPECT_FALSE(ListArchive(At("link.tar.gz"), {}));
+  Put("noise.tar.gz", "\x1f\x8bnoise");
+  EXPECT_NE(ListArchive(At("noise.tar.gz"), {}).error().message.find("not a tar.gz archive"),
+            std::string::npos);
 }
 
 TEST_F(ArchiveTest, RefusesTruncatedAndForeignFiles) {

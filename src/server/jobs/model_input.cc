@@ -9,11 +9,12 @@ namespace {
 constexpr size_t kInputsMax = 64;
 constexpr size_t kRankMax = 8;
 
-// [1, 3, 224, 224] -> "1x3x224x224"
+// [1, 3, 224, 224] or {"shape": [1, 3, 224, 224], ...} -> "1x3x224x224"
 Result<std::string> ReadShape(const std::string& name, const json::Value& value) {
-  const Error wrong = InvalidArgument("DataInputConfig: the shape of '" + name +
-                                      "' must be a list of 1 to 8 positive sizes");
-  const json::Array* sizes = value.AsArray();
+  const Error wrong = InvalidArgument("DataInputConfig: the shape of " + name +
+                                      " must be a list of 1 to 8 positive sizes");
+  const json::Value* list = value.AsObject() != nullptr ? value.Find("shape") : &value;
+  const json::Array* sizes = list != nullptr ? list->AsArray() : nullptr;
   if (sizes == nullptr || sizes->empty() || sizes->size() > kRankMax) return wrong;
   std::string shape;
   for (const json::Value& size : *sizes) {
@@ -23,20 +24,38 @@ Result<std::string> ReadShape(const std::string& name, const json::Value& value)
   return shape;
 }
 
+// Shapes by name, or in the model's order. A list of sizes alone is the shape of the one input.
 Result<std::vector<std::string>> ReadInputs(const std::string& text) {
   std::vector<std::string> inputs;
   if (text.empty()) return inputs;
   const auto config = ParseLenientJson(text);
-  if (!config || config->AsObject() == nullptr || config->AsObject()->empty()) {
-    return InvalidArgument("DataInputConfig must be a JSON object from input name to shape");
+  const json::Object* by_name = config ? config->AsObject() : nullptr;
+  const json::Array* in_order = config ? config->AsArray() : nullptr;
+  const size_t count = by_name != nullptr    ? by_name->size()
+                       : in_order != nullptr ? in_order->size()
+                                             : 0;
+  if (count == 0) {
+    return InvalidArgument(
+        "DataInputConfig must be a JSON object from input name to shape, or a list of shapes");
   }
-  if (config->AsObject()->size() > kInputsMax) {
+  if (count > kInputsMax) {
     return InvalidArgument("DataInputConfig names more than " + std::to_string(kInputsMax) +
                            " inputs");
   }
-  for (const auto& [name, value] : *config->AsObject()) {
-    KEDGE_TRY(const std::string shape, ReadShape(name, value));
-    inputs.push_back(name + "=" + shape);
+  if (by_name != nullptr) {
+    for (const auto& [name, value] : *by_name) {
+      KEDGE_TRY(const std::string shape, ReadShape("'" + name + "'", value));
+      inputs.push_back(name + "=" + shape);
+    }
+    return inputs;
+  }
+  if (in_order->front().AsInt() != nullptr) {
+    KEDGE_TRY(std::string shape, ReadShape("the input", *config));
+    return std::vector<std::string>{std::move(shape)};
+  }
+  for (const json::Value& value : *in_order) {
+    KEDGE_TRY(std::string shape, ReadShape("input " + std::to_string(inputs.size()), value));
+    inputs.push_back(std::move(shape));
   }
   return inputs;
 }
@@ -91,11 +110,8 @@ Result<CompileOrder> ReadCompileOrder(const json::Value& request) {
                                : "ModelPackageVersionArn is not supported, give InputConfig");
   }
   if (input == nullptr) return InvalidArgument("InputConfig must be given");
-  const std::string framework = input->StringOr("Framework", "");
-  if (framework != "ONNX") {
-    return InvalidArgument("Framework " + framework + " is not supported; ONNX is");
-  }
   CompileOrder order;
+  order.framework = input->StringOr("Framework", "");
   auto name = blob::ObjectName::Parse(input->StringOr("S3Uri", ""));
   if (!name) return InvalidArgument("InputConfig.S3Uri: " + name.error().message);
   order.input = std::move(*name);

@@ -4,6 +4,7 @@
 #include "base/crypto/crypto.h"
 #include "base/log.h"
 #include "server/jobs/job_files.h"
+#include "store/tables/events.h"
 #include "store/tables/job_logs.h"
 
 namespace kedge::server {
@@ -151,6 +152,17 @@ store::JobEnd JobRunner::EndOf(const Running& running,
   return end;
 }
 
+Status JobRunner::AddEndEvent(store::Transaction& transaction, const std::string& name,
+                              const std::string& status, const store::JobEnd& end) const {
+  const bool failed = status == store::kJobFailed;
+  return store::AddEvent(transaction, end.time,
+                         {.kind = store::EventKind::kJobEnded,
+                          .severity = failed ? store::Severity::kError : store::Severity::kInfo,
+                          .resource = options_.arn_prefix + name,
+                          .message = std::string(store::NameOf(options_.kind)) + " job " + name +
+                                     " is " + status + (failed ? ": " + end.reason : "")});
+}
+
 void JobRunner::StoreEnd(Running& running, const store::JobEnd& end) {
   running.log.Line("ends: " + end.status + (end.reason.empty() ? "" : ": " + end.reason));
   StoreLog(running, true);
@@ -158,7 +170,8 @@ void JobRunner::StoreEnd(Running& running, const store::JobEnd& end) {
     std::optional<std::string> stored;
     const Status status = store_.Write([&](store::Transaction& transaction) -> Status {
       KEDGE_TRY(stored, store::EndJob(transaction, options_.kind, running.claim, end));
-      return {};
+      if (!stored) return {};
+      return AddEndEvent(transaction, running.claim.name, *stored, end);
     });
     if (status) {
       LogInfo("job ended", {{"kind", std::string(store::NameOf(options_.kind))},

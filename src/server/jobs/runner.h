@@ -43,6 +43,7 @@ struct RunnerOptions {
   size_t threads = 1;
   // Names this data folder over all starts, so that what it ran before need not wait for its lease.
   std::string holder;
+  std::string arn_prefix;  // before the job's name: what events say
   std::chrono::milliseconds lease{20'000};
   // Between two looks into the store, and up to twice that, so that nodes do not look all at once.
   std::chrono::milliseconds poll{1000};
@@ -83,6 +84,8 @@ class JobRunner final : public JobSignals {
   // This thread's job now; nothing if none is queued.
   Result<std::optional<store::JobClaim>> Claim();
   void RunOne(const store::JobClaim& claim);
+  Status AddEndEvent(store::Transaction& transaction, const std::string& name,
+                     const std::string& status, const store::JobEnd& end) const;
   store::JobEnd EndOf(const Running& running, const Result<store::JobOutputs>& result) const;
   // Tries until the store takes it, so that no job stays INPROGRESS because of a full disk.
   void StoreEnd(Running& running, const store::JobEnd& end);

@@ -206,12 +206,6 @@ CREATE TABLE audit_records (
 CREATE INDEX audit_records_by_principal ON audit_records (principal, number);
 CREATE INDEX audit_records_by_operation ON audit_records (operation, number);
 
-CREATE TABLE audit_head (
-  id bigint PRIMARY KEY NOT NULL,
-  number bigint NOT NULL,
-  hash text NOT NULL
-);
-
 CREATE TABLE audit_checkpoints (
   number bigint PRIMARY KEY NOT NULL,
   hash text NOT NULL,

@@ -64,10 +64,11 @@ std::string Api::OperationName(const http::Request& request) const {
 }
 
 void Api::Handle(const http::Request& request, const http::Responder& responder) const {
-  const auto identity = context_.authenticator.Authenticate(request, kServices);
+  auto identity = context_.authenticator.Authenticate(request, kServices);
   if (!identity) {
     return responder(ErrorResponse(ToAws(identity.error(), nullptr), NewRequestId()));
   }
+  identity->source = request.peer.substr(0, request.peer.rfind(':'));
   const auto operation = FindOperation(request);
   if (!operation) {
     return responder(ErrorResponse({400, "UnknownOperationException", operation.error().message},
@@ -82,28 +83,84 @@ void Api::Handle(const http::Request& request, const http::Responder& responder)
   Call(**operation, request.body, *identity, responder);
 }
 
-void Api::Call(const Operation& operation, const std::string& body, const Identity& identity,
+namespace {
+
+// The body with its types read and every constraint checked, or why not.
+std::optional<AwsError> ReadBody(const Operation& operation, const std::string& text,
+                                 json::Value& body) {
+  const auto parsed = json::Parse(text.empty() ? "{}" : text);
+  if (!parsed) return AwsError{400, "SerializationException", parsed.error().message};
+  auto typed = ReadTyped(operation.input, *parsed);
+  if (!typed) return AwsError{400, "SerializationException", typed.error().message};
+  body = std::move(*typed);
+  if (const auto status = CheckConstraints(operation.input, body); !status) {
+    return ToAws(status.error(), &operation);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+// One call on its way to its answer.
+struct Api::Serving {
+  const Operation& operation;
+  http::Responder responder;
+  std::string request_id;
+  std::shared_ptr<AuditTrail> audit;  // null: not audited; shared with a reply that comes later
+};
+
+void Api::Refuse(const Serving& serving, const AwsError& error) const {
+  Finish(serving, ErrorResponse(error, serving.request_id), error.code);
+}
+
+void Api::Finish(const Serving& serving, http::Response response, const std::string& result) const {
+  const bool succeeded = result == kAuditSuccess;
+  if (serving.audit == nullptr || (succeeded && serving.audit->recorded())) {
+    return serving.responder(std::move(response));
+  }
+  context_.store.WriteLater(
+      [audit = serving.audit, result](store::Transaction& transaction) {
+        return audit->Append(transaction, result);
+      },
+      [serving, succeeded, response = std::move(response)](const Status& status) {
+        if (status) return serving.responder(response);
+        LogError("a call was not written to the audit log",
+                 {{"operation", serving.operation.name}, {"error", status.error().message}});
+        if (!succeeded) return serving.responder(response);
+        serving.responder(
+            ErrorResponse(ToAws(status.error(), &serving.operation), serving.request_id));
+      });
+}
+
+void Api::Call(const Operation& operation, const std::string& text, const Identity& identity,
                const http::Responder& responder) const {
-  const std::string request_id = NewRequestId();
-  const auto refuse = [&](const AwsError& error) { responder(ErrorResponse(error, request_id)); };
-  const auto parsed = json::Parse(body.empty() ? "{}" : body);
-  if (!parsed) return refuse({400, "SerializationException", parsed.error().message});
-  const auto typed = ReadTyped(operation.input, *parsed);
-  if (!typed) return refuse({400, "SerializationException", typed.error().message});
-  if (const auto status = CheckConstraints(operation.input, *typed); !status) {
-    return refuse(ToAws(status.error(), &operation));
+  Serving serving{operation, responder, NewRequestId(), nullptr};
+  json::Value body;
+  const auto malformed = ReadBody(operation, text, body);
+  if (operation.mutates) {
+    serving.audit = std::make_shared<AuditTrail>(
+        context_.signer, protocol::AuditRecord{.time = context_.clock.NowMs(),
+                                               .principal = identity.Principal(),
+                                               .role = std::string(RoleName(identity.role)),
+                                               .operation = operation.name,
+                                               .resource = AuditResource(operation, body),
+                                               .request_id = serving.request_id,
+                                               .source = identity.source});
   }
-  if (const auto status = Authorise(context_.store, identity, operation, *typed); !status) {
-    return refuse(ToAws(status.error(), &operation));
+  if (malformed) return Refuse(serving, *malformed);
+  if (const auto status = Authorise(context_.store, identity, operation, body); !status) {
+    return Refuse(serving, ToAws(status.error(), &operation));
   }
-  const LaterHandler* handler = router_.Find(operation.name);
-  (*handler)({.operation = operation, .body = *typed, .identity = identity},
-             [this, &operation, responder, request_id](Result<json::Value> result) {
-               // What the call changed may be somebody's rights.
-               if (operation.mutates) context_.authenticator.Forget();
-               responder(result ? ResultResponse(*result, operation, request_id)
-                                : ErrorResponse(ToAws(result.error(), &operation), request_id));
-             });
+  const auto reply = [this, serving](const Result<json::Value>& result) {
+    // What the call changed may be somebody's rights.
+    if (serving.operation.mutates) context_.authenticator.Forget();
+    if (!result) return Refuse(serving, ToAws(result.error(), &serving.operation));
+    Finish(serving, ResultResponse(*result, serving.operation, serving.request_id),
+           std::string(kAuditSuccess));
+  };
+  (*router_.Find(operation.name))(
+      {.operation = operation, .body = body, .identity = identity, .audit = serving.audit.get()},
+      reply);
 }
 
 }  // namespace kedge::server

@@ -4,6 +4,7 @@
 
 #include "http/server.h"
 #include "server/api/context.h"
+#include "server/api/wire.h"
 
 namespace kedge::server {
 
@@ -26,7 +27,11 @@ class Api {
  private:
   Api(const Catalogue& catalogue, const Context& context)
       : catalogue_(catalogue), context_(context) {}
+  struct Serving;
   Result<const Operation*> FindOperation(const http::Request& request) const;
+  // Answers, after the call's record is in the audit log if it is not there yet.
+  void Finish(const Serving& serving, http::Response response, const std::string& result) const;
+  void Refuse(const Serving& serving, const AwsError& error) const;
 
   const Catalogue& catalogue_;
   Context context_;

@@ -32,7 +32,7 @@ Result<json::Value> CreateCompilationJob(const Context& context, const Call& cal
     KEDGE_TRY_STATUS(store::InsertCompilationJob(transaction, job));
     return PutTags(transaction, input, context.arns.CompilationJob(name));
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   context.compilation_jobs.JobQueued();
   return json::Value(json::Object{{"CompilationJobArn", context.arns.CompilationJob(name)}});
 }
@@ -103,7 +103,7 @@ Result<json::Value> ListCompilationJobs(const Context& context, const Call& call
 
 Result<json::Value> StopCompilationJob(const Context& context, const Call& call) {
   const std::string name = call.input().Text("CompilationJobName");
-  KEDGE_TRY_STATUS(context.store.Write([&](store::Transaction& transaction) {
+  KEDGE_TRY_STATUS(call.Write(context.store, [&](store::Transaction& transaction) {
     return StopNamedJob(transaction, store::JobKind::kCompilation, name, context.clock.NowMs());
   }));
   context.compilation_jobs.StopRunning(name);
@@ -134,7 +134,7 @@ Result<json::Value> DeleteCompilationJob(const Context& context, const Call& cal
                             .actor = call.identity.access_key_id,
                             .message = "the record of compilation job " + name + " was removed"});
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
 }
 

@@ -10,6 +10,7 @@
 #include "blob/blob_store.h"
 #include "server/api/input.h"
 #include "server/api/quotas.h"
+#include "server/auth/audit.h"
 #include "server/auth/authentication.h"
 #include "server/auth/identity.h"
 #include "server/ingest/heartbeats.h"
@@ -63,7 +64,12 @@ struct Call {
   const Operation& operation;
   const json::Value& body;  // validated
   const Identity& identity;
+  AuditTrail* audit = nullptr;  // null: the call is not audited
   Input input() const { return Input(body); }
+  // store.Write(work) with the call's audit record in the same transaction. How handlers write.
+  Status Write(store::Store& store, const store::Work& work) const {
+    return audit == nullptr ? store.Write(work) : audit->WriteWith(store, work);
+  }
 };
 
 // Gives the answer (null: empty) or an error, see ToAws.

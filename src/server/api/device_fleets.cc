@@ -37,14 +37,14 @@ Result<json::Value> CreateDeviceFleet(const Context& context, const Call& call) 
         AddFleetEvent(context, transaction, call, store::EventKind::kFleetCreated, fleet.name));
     return PutTags(transaction, input, context.arns.Fleet(fleet.name));
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
 }
 
 // What is absent stays, but OutputConfig, which is required.
 Result<json::Value> UpdateDeviceFleet(const Context& context, const Call& call) {
   const Input input = call.input();
-  KEDGE_TRY_STATUS(context.store.Write([&](store::Transaction& transaction) -> Status {
+  KEDGE_TRY_STATUS(call.Write(context.store, [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(store::Fleet fleet, NeedFleet(transaction, input.Text("DeviceFleetName")));
     if (const auto text = input.TextOrNone("Description")) fleet.description = text;
     if (const auto text = input.TextOrNone("RoleArn")) fleet.role_arn = text;
@@ -119,7 +119,7 @@ Result<json::Value> DeleteDeviceFleet(const Context& context, const Call& call) 
         AddFleetEvent(context, transaction, call, store::EventKind::kFleetDeleted, name));
     return store::DeleteTags(transaction, context.arns.Fleet(name));
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
 }
 

@@ -56,14 +56,14 @@ Result<json::Value> RegisterDevices(const Context& context, const Call& call) {
     return AddDevicesEvent(context, transaction, call, store::EventKind::kDevicesRegistered,
                            call.input().List("Devices").size());
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
 }
 
 Result<json::Value> UpdateDevices(const Context& context, const Call& call) {
   const Input input = call.input();
   const std::string fleet = input.Text("DeviceFleetName");
-  KEDGE_TRY_STATUS(context.store.Write([&](store::Transaction& transaction) -> Status {
+  KEDGE_TRY_STATUS(call.Write(context.store, [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY([[maybe_unused]] const store::Fleet found, NeedFleet(transaction, fleet));
     for (const json::Value& item : input.List("Devices")) {
       const Input device(item);
@@ -180,7 +180,7 @@ Result<json::Value> DeregisterDevices(const Context& context, const Call& call) 
     return AddDevicesEvent(context, transaction, call, store::EventKind::kDevicesDeregistered,
                            input.List("DeviceNames").size());
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
 }
 

@@ -96,7 +96,7 @@ Result<json::Value> CreateEdgeDeploymentPlan(const Context& context, const Call&
     KEDGE_TRY_STATUS(AddStages(transaction, name, input));
     return PutTags(transaction, input, context.arns.Plan(name));
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value(json::Object{{"EdgeDeploymentPlanArn", context.arns.Plan(name)}});
 }
 
@@ -108,7 +108,7 @@ Result<json::Value> CreateEdgeDeploymentStage(const Context& context, const Call
     KEDGE_TRY_STATUS(AddStages(transaction, name, input));
     return store::TouchPlan(transaction, name, context.clock.NowMs());
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
 }
 
@@ -227,7 +227,7 @@ Result<json::Value> StartEdgeDeploymentStage(const Context& context, const Call&
     KEDGE_TRY_STATUS(StartStage(transaction, plan, stage, now));
     return store::TouchPlan(transaction, plan.name, now);
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
 }
 
@@ -239,7 +239,7 @@ Result<json::Value> StopEdgeDeploymentStage(const Context& context, const Call& 
     KEDGE_TRY_STATUS(StopStage(transaction, stage));
     return store::TouchPlan(transaction, plan.name, context.clock.NowMs());
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
 }
 

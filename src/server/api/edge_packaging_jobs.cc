@@ -43,7 +43,7 @@ Result<json::Value> CreateEdgePackagingJob(const Context& context, const Call& c
     KEDGE_TRY_STATUS(store::InsertPackagingJob(transaction, job));
     return PutTags(transaction, input, context.arns.PackagingJob(job.name));
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   context.packaging_jobs.JobQueued();
   return json::Value();
 }
@@ -92,7 +92,7 @@ Result<json::Value> ListEdgePackagingJobs(const Context& context, const Call& ca
 
 Result<json::Value> StopEdgePackagingJob(const Context& context, const Call& call) {
   const std::string name = call.input().Text("EdgePackagingJobName");
-  KEDGE_TRY_STATUS(context.store.Write([&](store::Transaction& transaction) {
+  KEDGE_TRY_STATUS(call.Write(context.store, [&](store::Transaction& transaction) {
     return StopNamedJob(transaction, store::JobKind::kPackaging, name, context.clock.NowMs());
   }));
   context.packaging_jobs.StopRunning(name);

@@ -32,7 +32,7 @@ Result<json::Value> EnrollDevice(const Context& context, const Call& call) {
     KEDGE_TRY_STATUS(store::DeleteAccessKeys(transaction, fleet, device));
     return store::InsertAccessKey(transaction, key);
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value(json::Object{
       {"DeviceFleetName", fleet},
       {"DeviceName", device},

@@ -67,7 +67,7 @@ Result<json::Value> AddTags(const Context& context, const Call& call) {
     return CheckQuota(0, static_cast<int64_t>(tags.size()), store::kTagsOfResourceMax,
                       "tags of one resource");
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value(json::Object{{"Tags", TagsJson(tags)}});
 }
 
@@ -104,7 +104,7 @@ Result<json::Value> DeleteTags(const Context& context, const Call& call) {
     }
     return {};
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value(json::Object());
 }
 

@@ -21,6 +21,7 @@ struct Identity {
   // Fleets that this caller may see and change, as names or as prefixes with a final '*'. Empty:
   // all. Not used for devices.
   std::vector<std::string> fleets;
+  std::string source;  // the address that the call came from, without port
 
   bool IsDevice() const { return role == Role::kDevice; }
   bool IsRestricted() const { return !fleets.empty(); }

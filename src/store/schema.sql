@@ -407,3 +407,14 @@ CREATE TABLE device_certificates (
 CREATE INDEX device_certificates_by_device ON device_certificates (fleet, device, serial);
 CREATE INDEX device_certificates_by_epoch ON device_certificates (revoked_epoch);
 CREATE TABLE certificate_epoch (id bigint PRIMARY KEY NOT NULL, number bigint NOT NULL);
+
+-- Devices whose captured objects are still to be deleted; the rows are gone already.
+CREATE TABLE erasures (
+  id text PRIMARY KEY NOT NULL,
+  fleet text NOT NULL,
+  device text NOT NULL,
+  locations text NOT NULL,
+  start_after text NOT NULL,
+  objects_deleted bigint NOT NULL,
+  requested_ms bigint NOT NULL
+);

@@ -25,6 +25,7 @@ Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context
   AddFleetReportRoutes(api->router_, api->context_);
   AddTagRoutes(api->router_, api->context_);
   AddDeviceRoutes(api->router_, api->context_);
+  AddErasureRoutes(api->router_, api->context_);
   AddEnrolmentRoutes(api->router_, api->context_);
   AddCompilationJobRoutes(api->router_, api->context_);
   AddPackagingJobRoutes(api->router_, api->context_);

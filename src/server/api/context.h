@@ -95,6 +95,7 @@ void AddDeviceFleetRoutes(Router& router, const Context& context);
 void AddFleetReportRoutes(Router& router, const Context& context);
 void AddTagRoutes(Router& router, const Context& context);
 void AddDeviceRoutes(Router& router, const Context& context);
+void AddErasureRoutes(Router& router, const Context& context);
 void AddEnrolmentRoutes(Router& router, const Context& context);
 void AddCompilationJobRoutes(Router& router, const Context& context);
 void AddPackagingJobRoutes(Router& router, const Context& context);

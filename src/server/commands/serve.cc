@@ -17,6 +17,7 @@
 #include "server/ingest/recount.h"
 #include "server/installation.h"
 #include "server/jobs/package_job.h"
+#include "server/nodes/erasure_work.h"
 #include "server/open_store.h"
 #include "server/s3/s3_door.h"
 
@@ -173,6 +174,9 @@ Status Run(const Config& config, const sigset_t& signals) {
                         .heartbeats = heartbeats};
   KEDGE_TRY(const auto api, Api::Make(catalogue, context));
 
+  LeasedLoop erasures(
+      *store, clock, {.lease = kErasureLease, .node = folder_id},
+      [&](const store::Lease& lease) { return EraseObjectsStep(*store, *blobs, lease); });
   const S3Door door(MakeS3Options(context));
   KEDGE_TRY(const auto observation, Observation::Start(config, clock));
   const auto handler = [&](const http::Request& request, const http::Responder& responder) {

@@ -3,6 +3,8 @@
 the forms of DataInputConfig, deleting.
 SPDX-License-Identifier: Apache-2.0
 """
+import base64
+import hashlib
 import io
 import json
 import os
@@ -164,6 +166,60 @@ class Jobs(unittest.TestCase):
                     self.assertIn("nor are 'Bar'", reason)
         self.create("absent", "absent.onnx")
         self.assertIn("object s3://bucket/absent.onnx does not exist", self.ended("absent")["FailureReason"])
+
+    def packaged(self, name, compiled, **output):
+        self.sm.create_edge_packaging_job(EdgePackagingJobName=name, CompilationJobName=compiled, ModelName="shapes", ModelVersion=name,
+                                          RoleArn=ROLE, OutputConfig={"S3OutputLocation": "s3://bucket/pack", **output})
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            job = self.sm.describe_edge_packaging_job(EdgePackagingJobName=name)
+            if job["EdgePackagingJobStatus"] in FINAL:
+                return job
+            time.sleep(0.1)
+        self.fail(f"job {name} did not end")
+
+    def test_the_greengrass_preset_makes_a_component(self):
+        self.create("for-greengrass")
+        self.ended("for-greengrass")
+        preset = {"PresetDeploymentType": "GreengrassV2Component",
+                  "PresetDeploymentConfig": json.dumps({"ComponentName": "com.example.Shapes", "ComponentVersion": "1.2.3"})}
+        job = self.packaged("gg1", "for-greengrass", **preset)
+        self.assertEqual(job["PresetDeploymentOutput"], {
+            "Type": "GreengrassV2Component", "Status": "COMPLETED",
+            "Artifact": "arn:aws:greengrass:us-east-1:000000000000:components:com.example.Shapes:versions:1.2.3"})
+        recipe = json.load(self.s3.get_object(Bucket="bucket", Key="pack/com.example.Shapes-1.2.3.recipe.json")["Body"])
+        self.assertEqual((recipe["RecipeFormatVersion"], recipe["ComponentName"], recipe["ComponentVersion"]),
+                         ("2020-01-25", "com.example.Shapes", "1.2.3"))
+        manifest = recipe["Manifests"][0]
+        self.assertEqual(manifest["Platform"], {"os": "linux", "architecture": "amd64"})
+        artifact = manifest["Artifacts"][0]
+        self.assertEqual(artifact["Uri"], job["ModelArtifact"])
+        package = self.s3.get_object(Bucket="bucket", Key="pack/shapes-gg1.tar.gz")["Body"].read()
+        self.assertEqual(base64.b64decode(artifact["Digest"]), hashlib.sha256(package).digest())
+        # What Greengrass does: the artifact in its folder, the script with the paths put in.
+        with tempfile.TemporaryDirectory() as folder:
+            work, artifacts = os.path.join(folder, "work"), os.path.join(folder, "artifacts")
+            for path in (work, artifacts):
+                os.mkdir(path)
+            with open(os.path.join(work, "of an old version"), "w", encoding="utf-8"):
+                pass
+            with open(os.path.join(artifacts, "shapes-gg1.tar.gz"), "wb") as file:
+                file.write(package)
+            script = manifest["Lifecycle"]["Install"]["Script"].replace("{work:path}", work).replace("{artifacts:path}", artifacts)
+            subprocess.run(["sh", "-c", script], check=True)
+            self.assertIn("sagemaker_edge_manifest", os.listdir(work))
+            self.assertNotIn("of an old version", os.listdir(work))
+        # A used version fails the preset and not the job.
+        again = self.packaged("gg2", "for-greengrass", **preset)
+        self.assertEqual(again["EdgePackagingJobStatus"], "COMPLETED")
+        self.assertEqual(again["PresetDeploymentOutput"], {
+            "Type": "GreengrassV2Component", "Status": "FAILED",
+            "StatusMessage": "version 1.2.3 of component com.example.Shapes exists already"})
+        default = self.packaged("gg3", "for-greengrass", PresetDeploymentType="GreengrassV2Component")
+        self.assertTrue(default["PresetDeploymentOutput"]["Artifact"].endswith(":components:SagemakerEdgeManagergg3:versions:1.0.0"))
+        with self.assertRaises(ClientError) as refused:
+            self.packaged("gg4", "for-greengrass", **{**preset, "PresetDeploymentConfig": '{"ComponentVersion":"one"}'})
+        self.assertIn("is not major.minor.patch", str(refused.exception))
 
     def test_a_job_that_has_ended_is_deleted(self):
         delete = lambda name: self.call("SageMaker.DeleteCompilationJob", CompilationJobName=name)  # noqa: E731

@@ -5,6 +5,7 @@
 #include "server/api/lookup.h"
 #include "server/api/paging.h"
 #include "server/api/wire.h"
+#include "server/jobs/component.h"
 #include "server/jobs/model_input.h"
 
 namespace kedge::server {
@@ -12,8 +13,12 @@ namespace {
 
 Status CheckOrder(const Input& input) {
   const json::Value* output = input.Find("OutputConfig");
+  const std::string config = output->StringOr("PresetDeploymentConfig", "");
   if (output->Find("PresetDeploymentType") != nullptr) {
-    return InvalidArgument("PresetDeploymentType is not supported");
+    KEDGE_TRY([[maybe_unused]] const Component component,
+              ReadComponent(config, input.Text("EdgePackagingJobName")));
+  } else if (!config.empty()) {
+    return InvalidArgument("PresetDeploymentConfig is given without PresetDeploymentType");
   }
   const auto object = ObjectBelow(output->StringOr("S3OutputLocation", ""), "model.tar.gz");
   if (!object) return object.error();
@@ -73,6 +78,7 @@ Result<json::Value> DescribeEdgePackagingJob(const Context& context, const Call&
   if (!job.status_message.empty()) answer.Set("EdgePackagingJobStatusMessage", job.status_message);
   if (!job.artifact_uri.empty()) answer.Set("ModelArtifact", job.artifact_uri);
   if (!job.signature.empty()) answer.Set("ModelSignature", job.signature);
+  if (!job.preset.empty()) answer.Set("PresetDeploymentOutput", FromText(job.preset));
   return json::Value(std::move(answer));
 }
 

@@ -139,7 +139,8 @@ Status Run(const Config& config, const sigset_t& signals) {
                         .programs = ExecutableDirectory(),
                         .scratch = folders.scratch(),
                         .compile_cache = folders.compile_cache(),
-                        .sandboxed = !config.unsandboxed_jobs};
+                        .sandboxed = !config.unsandboxed_jobs,
+                        .arns = arns};
   KEDGE_TRY(const auto compilation,
             JobRunner::Start(*store, clock,
                              {.kind = store::JobKind::kCompilation,

@@ -148,7 +148,8 @@ Result<store::JobOutputs> RunCompilationJob(const JobContext& context, const Job
   const Path archive = scratch.path() / "result.tar.gz";
   KEDGE_TRY_STATUS(PackArchive(archive, output / kCompiledFolder, kOutputs));
   run.log.Line("storing " + order.output.Uri());
-  KEDGE_TRY(const StoredFile stored, StoreFile(context.blobs, archive, order.output, run.hold));
+  KEDGE_TRY(const StoredFile stored,
+            StoreFile(context.blobs, archive, {order.output, "application/gzip"}, run.hold));
   return store::JobOutputs{.artifact_uri = order.output.Uri(),
                            .artifact_sha256 = stored.sha256,
                            .derived_inputs = DerivedInputs(report),

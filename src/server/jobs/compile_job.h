@@ -21,6 +21,7 @@ struct JobContext {
   // what a hijacked compiler leaves there is linked into no other bucket's.
   Path compile_cache;
   bool sandboxed = true;
+  Arns arns;  // of what jobs make
 };
 
 // Fetches the model, compiles it in the sandbox, checks what came out, and stores

@@ -43,10 +43,10 @@ Result<std::string> FetchObject(blob::BlobStore& blobs, const blob::ObjectName& 
   return HexEncode(sha256.Finish());
 }
 
-Result<StoredFile> StoreFile(blob::BlobStore& blobs, const Path& file, const blob::ObjectName& name,
+Result<StoredFile> StoreFile(blob::BlobStore& blobs, const Path& file, const StoreAs& as,
                              const std::function<Status()>& hold) {
   KEDGE_TRY(const FileDescriptor in, OpenFile(file, O_RDONLY | O_NOFOLLOW));
-  KEDGE_TRY(const auto writer, blobs.Create(name, "application/gzip"));
+  KEDGE_TRY(const auto writer, blobs.Create(as.name, as.content_type));
   crypto::Hasher sha256(crypto::Hasher::Kind::kSha256);
   crypto::Hasher sha1(crypto::Hasher::Kind::kSha1);
   KEDGE_TRY_STATUS(ForEachBlock(in.get(), [&](Bytes block) {

@@ -19,7 +19,11 @@ struct StoredFile {
 };
 // Stores a file as an object, durably, and gives its digests. `hold` is asked when everything but
 // the last step is done; its error is given, and the object stays what it was.
-Result<StoredFile> StoreFile(blob::BlobStore& blobs, const Path& file, const blob::ObjectName& name,
+struct StoreAs {
+  blob::ObjectName name;
+  std::string content_type;
+};
+Result<StoredFile> StoreFile(blob::BlobStore& blobs, const Path& file, const StoreAs& as,
                              const std::function<Status()>& hold);
 
 // FailureReason of a job: "ClientError: ..." if the request or the model is at fault, "ServerError:

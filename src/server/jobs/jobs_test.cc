@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "server/jobs/archive.h"
+#include "server/jobs/component.h"
 #include "server/jobs/framework.h"
 #include "server/jobs/job_files.h"
 #include "server/jobs/model_input.h"
@@ -203,6 +204,54 @@ TEST(Framework, FindsTheModelOrSaysWhatIsWrong) {
     }
     EXPECT_NE(found.error().message.find(c.message), std::string::npos) << found.error().message;
     EXPECT_TRUE(FailureReason(found.error()).starts_with("ClientError: InputConfiguration: "));
+  }
+}
+
+TEST(Component, IsReadFromTheConfigOrRefused) {
+  const struct {
+    const char* config;
+    const char* target;
+    const char* want;  // "name version os architecture", or the error's message
+  } cases[] = {
+      {"", "aarch64", "SagemakerEdgeManagerpack 1.0.0 linux aarch64"},
+      {"{}", "x86-64-v3", "SagemakerEdgeManagerpack 1.0.0 linux amd64"},
+      {R"({"ComponentName":"com.x.Net_1","ComponentVersion":"10.2.3","PlatformOS":"Linux"})",
+       "aarch64", "com.x.Net_1 10.2.3 linux aarch64"},
+      {"{'PlatformArchitecture':'Linux ARMV8'}", "aarch64",
+       "SagemakerEdgeManagerpack 1.0.0 linux aarch64"},
+      {"{'PlatformArchitecture':'Linux x86_64'}", "aarch64",
+       "the component is for linux amd64, the model was compiled for linux aarch64"},
+      {"{'PlatformOS':'Windows','PlatformArchitecture':'Windows64_x64'}", "x86-64-v3",
+       "the component is for windows amd64, the model was compiled for linux amd64"},
+      {"[]", "", "PresetDeploymentConfig is not a JSON object"},
+      {"{'Component':'x'}", "", "PresetDeploymentConfig: member 'Component' is not known"},
+      {"{'ComponentName':7}", "", "PresetDeploymentConfig: ComponentName is not a text"},
+      {"{'ComponentName':'a b'}", "",
+       "PresetDeploymentConfig: ComponentName must be 1 to 128 letters, digits, '-', '_' and '.'"},
+      {"{'ComponentVersion':'1.0'}", "",
+       "PresetDeploymentConfig: ComponentVersion '1.0' is not major.minor.patch"},
+      {"{'ComponentVersion':'1.02.3'}", "",
+       "PresetDeploymentConfig: ComponentVersion '1.02.3' is not major.minor.patch"},
+      {"{'PlatformOS':'Solaris'}", "",
+       "PresetDeploymentConfig: PlatformOS 'Solaris' is not Linux or Windows"},
+      {"{'PlatformArchitecture':'MIPS'}", "",
+       "PresetDeploymentConfig: PlatformArchitecture 'MIPS' is none of Windows32_x86, "
+       "Windows64_x64, Linux x86_64 and Linux ARMV8"},
+      {"{'PlatformOS':'Linux','PlatformArchitecture':'Windows64_x64'}", "",
+       "PresetDeploymentConfig: PlatformArchitecture 'Windows64_x64' is not one of PlatformOS "
+       "Linux"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.config);
+    auto component = ReadComponent(c.config, "pack");
+    Status status = component ? ResolvePlatform(*component, c.target) : component.error();
+    if (!status) {
+      EXPECT_EQ(status.error(), InvalidArgument(c.want));
+      continue;
+    }
+    EXPECT_EQ(component->name + " " + component->version + " " + component->os + " " +
+                  component->architecture,
+              c.want);
   }
 }
 

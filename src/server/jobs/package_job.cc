@@ -5,6 +5,7 @@
 
 #include "package/package.h"
 #include "server/jobs/archive.h"
+#include "server/jobs/component.h"
 #include "server/jobs/job_files.h"
 #include "server/jobs/model_input.h"
 
@@ -18,7 +19,11 @@ struct PackageOrder {
   store::PackagingJob job;
   blob::ObjectName artifact;
   std::string artifact_sha256;
+  std::string compile_request;
+  std::string location;  // S3OutputLocation
   blob::ObjectName output;
+  bool makes_component = false;
+  std::string component_config;  // PresetDeploymentConfig
 };
 
 Result<PackageOrder> ReadOrder(const JobContext& context, const std::string& name) {
@@ -35,14 +40,18 @@ Result<PackageOrder> ReadOrder(const JobContext& context, const std::string& nam
     }
     artifact_uri = compiled->artifact_uri;
     order.artifact_sha256 = compiled->artifact_sha256;
+    order.compile_request = compiled->request;
     return {};
   }));
   KEDGE_TRY(order.artifact, blob::ObjectName::Parse(artifact_uri));
   KEDGE_TRY(const json::Value request, json::Parse(order.job.request));
   const json::Value* config = request.Find("OutputConfig");
-  const std::string location = config != nullptr ? config->StringOr("S3OutputLocation", "") : "";
-  KEDGE_TRY(order.output, ObjectBelow(location, order.job.model_name + "-" +
-                                                    order.job.model_version + ".tar.gz"));
+  if (config == nullptr) return Internal("the job's request has no OutputConfig");
+  order.location = config->StringOr("S3OutputLocation", "");
+  KEDGE_TRY(order.output, ObjectBelow(order.location, order.job.model_name + "-" +
+                                                          order.job.model_version + ".tar.gz"));
+  order.makes_component = config->Find("PresetDeploymentType") != nullptr;
+  order.component_config = config->StringOr("PresetDeploymentConfig", "");
   return order;
 }
 
@@ -53,6 +62,49 @@ Result<std::string> VerifyAsDevice(const JobContext& context, const Path& file) 
   KEDGE_TRY(const FileDescriptor descriptor, OpenFile(file, O_RDONLY));
   KEDGE_TRY(const auto verified, package::OpenPackage(descriptor.get(), roots));
   return verified.signature_text();
+}
+
+// Stores the component's recipe and gives its resource name.
+Result<std::string> MakeComponent(const JobContext& context, const JobRun& run,
+                                  const PackageOrder& order, const std::string& sha256,
+                                  const Path& scratch) {
+  KEDGE_TRY(Component component, ReadComponent(order.component_config, order.job.name));
+  KEDGE_TRY(const json::Value request, json::Parse(order.compile_request));
+  KEDGE_TRY(const CompileOrder compiled, ReadCompileOrder(request));
+  KEDGE_TRY_STATUS(ResolvePlatform(component, compiled.target.target));
+  KEDGE_TRY(const blob::ObjectName recipe,
+            ObjectBelow(order.location, component.name + "-" + component.version + ".recipe.json"));
+  KEDGE_TRY_STATUS(run.hold());
+  KEDGE_TRY_STATUS(context.store.Write([&](store::Transaction& transaction) {
+    return ClaimComponentVersion(transaction, component, order.job.name, context.clock.NowMs());
+  }));
+  const std::string text = json::WritePretty(MakeRecipe(
+      component, {.uri = order.output.Uri(),
+                  .file_name = order.job.model_name + "-" + order.job.model_version + ".tar.gz",
+                  .sha256 = sha256}));
+  const Path file = scratch / "recipe.json";
+  KEDGE_TRY_STATUS(context.disk.WriteAtomically(file, AsBytes(text), 0600));
+  run.log.Line("storing " + recipe.Uri());
+  KEDGE_TRY([[maybe_unused]] const StoredFile stored,
+            StoreFile(context.blobs, file, {recipe, "application/json"}, run.hold));
+  return "arn:aws:greengrass:" + context.arns.region + ":" + context.arns.account +
+         ":components:" + component.name + ":versions:" + component.version;
+}
+
+// PresetDeploymentOutput. A component that cannot be made does not fail the job: its package is
+// good.
+Result<std::string> PresetOutput(const Result<std::string>& component) {
+  json::Object output{{"Type", "GreengrassV2Component"}};
+  if (component) {
+    output.Set("Artifact", *component);
+    output.Set("Status", "COMPLETED");
+    return json::Write(output);
+  }
+  const Code code = component.error().code;
+  if (code != Code::kInvalidArgument && code != Code::kAlreadyExists) return component.error();
+  output.Set("Status", "FAILED");
+  output.Set("StatusMessage", component.error().message);
+  return json::Write(output);
 }
 
 }  // namespace
@@ -82,10 +134,18 @@ Result<store::JobOutputs> RunPackagingJob(const JobContext& context, const JobRu
   KEDGE_TRY(std::string signature, VerifyAsDevice(context, file));
   if (run.cancelled) return Cancelled("the job was stopped");
   run.log.Line("storing " + order.output.Uri());
-  KEDGE_TRY(const StoredFile stored, StoreFile(context.blobs, file, order.output, run.hold));
+  KEDGE_TRY(const StoredFile stored,
+            StoreFile(context.blobs, file, {order.output, "application/gzip"}, run.hold));
+  std::string preset;
+  if (order.makes_component) {
+    KEDGE_TRY(preset,
+              PresetOutput(MakeComponent(context, run, order, stored.sha256, scratch.path())));
+    run.log.Line("component: " + preset);
+  }
   return store::JobOutputs{.artifact_uri = order.output.Uri(),
                            .artifact_sha1 = stored.sha1,
-                           .signature = std::move(signature)};
+                           .signature = std::move(signature),
+                           .preset = std::move(preset)};
 }
 
 }  // namespace kedge::server

@@ -174,7 +174,7 @@ TEST_F(JobRunTest, AFrozenNodeChangesNothingOnceAnotherHasItsJob) {
                               const std::function<void()>& last_moment) {
       const Path file = server_->folder() / (job + who);
       EXPECT_TRUE(server_->disk().WriteAtomically(file, AsBytes(who), 0600));
-      return StoreFile(server_->blobs(), file, result, [&] {
+      return StoreFile(server_->blobs(), file, {result, "text/plain"}, [&] {
         const Status held = run.hold();
         last_moment();
         return held;

@@ -4,7 +4,9 @@
 #include "server/api/context.h"
 #include "server/api/desired_state.h"
 #include "server/api/lookup.h"
+#include "server/api/paging.h"
 #include "server/api/rollout.h"
+#include "server/api/wire.h"
 
 namespace kedge::server {
 namespace {
@@ -62,6 +64,34 @@ void SendHeartbeat(const Context& context, const Call& call, const Reply& reply)
                             });
 }
 
+Result<json::Value> ListHeartbeats(const Context& context, const Call& call) {
+  const Input input = call.input();
+  KEDGE_TRY(const store::Page page, ReadPage(input, call.operation));
+  std::vector<store::DeviceState> states;
+  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(const store::Fleet fleet, NeedFleet(transaction, input.Text("DeviceFleetName")));
+    KEDGE_TRY(states, store::ListStates(transaction, fleet.name, page.after ? page.after->name : "",
+                                        page.rows_max));
+    return {};
+  }));
+  json::Array heartbeats;
+  for (const store::DeviceState& state : states) {
+    json::Object heartbeat{{"DeviceName", state.key.device}};
+    if (state.heartbeat_time > 0) {
+      heartbeat.Set("LatestHeartbeat", Seconds(state.heartbeat_time));
+      heartbeat.Set("Sequence", state.sequence);
+      if (!state.boot.empty()) heartbeat.Set("Boot", state.boot);
+    }
+    heartbeats.push_back(std::move(heartbeat));
+  }
+  json::Object answer{{"Heartbeats", std::move(heartbeats)}};
+  if (static_cast<int64_t>(states.size()) == page.rows_max) {
+    const store::DeviceKey& last = states.back().key;
+    SetNextToken(answer, call.operation, store::Cursor{last.fleet, last.device});
+  }
+  return json::Value(std::move(answer));
+}
+
 }  // namespace
 
 void AddDevicePlaneRoutes(Router& router, const Context& context) {
@@ -69,6 +99,8 @@ void AddDevicePlaneRoutes(Router& router, const Context& context) {
              [&context](const Call& call) { return GetDeviceRegistration(context, call); });
   router.Add("GetDeployments",
              [&context](const Call& call) { return GetDeployments(context, call); });
+  router.Add("ListHeartbeats",
+             [&context](const Call& call) { return ListHeartbeats(context, call); });
   router.AddLater("SendHeartbeat", [&context](const Call& call, const Reply& reply) {
     SendHeartbeat(context, call, reply);
   });

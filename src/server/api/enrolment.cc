@@ -41,6 +41,38 @@ Result<json::Value> EnrollDevice(const Context& context, const Call& call) {
       {"RootCertificates", json::Array{json::Value(context.signing_certificate_pem)}}});
 }
 
+// One transaction for all: a fleet that is brought in has many.
+Result<json::Value> EnrollDevices(const Context& context, const Call& call) {
+  const Input input = call.input();
+  const std::string fleet = input.Text("DeviceFleetName");
+  const std::vector<std::string> names = input.Texts("DeviceNames");
+  std::vector<store::AccessKey> keys;
+  json::Array answer;
+  for (const std::string& device : names) {
+    store::AccessKey key = NewAccessKey(context.clock.NowMs());
+    key.role = store::kRoleDevice;
+    key.fleet = fleet;
+    key.device = device;
+    answer.push_back(json::Object{
+        {"DeviceName", device}, {"AccessKeyId", key.id}, {"SecretAccessKey", key.secret}});
+    KEDGE_TRY_STATUS(SealSecret(context.keyring, key));
+    keys.push_back(std::move(key));
+  }
+  const auto work = [&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY([[maybe_unused]] const store::Fleet found, NeedFleet(transaction, fleet));
+    KEDGE_TRY_STATUS(store::InsertMissingDevices(transaction, fleet, names, context.clock.NowMs()));
+    KEDGE_TRY(const int64_t count, store::CountDevices(transaction, fleet));
+    KEDGE_TRY_STATUS(CheckQuota(count, 0, context.quotas.devices, "devices of one fleet"));
+    for (const store::AccessKey& key : keys) {
+      KEDGE_TRY_STATUS(store::DeleteAccessKeys(transaction, fleet, *key.device));
+      KEDGE_TRY_STATUS(store::InsertAccessKey(transaction, key));
+    }
+    return {};
+  };
+  KEDGE_TRY_STATUS(context.store.Write(work));
+  return json::Value(json::Object{{"Keys", std::move(answer)}});
+}
+
 Result<json::Value> GetSigningCertificate(const Context& context) {
   KEDGE_TRY(const std::string key_id, trust::KeyIdOfCertificate(context.signer.certificate_der()));
   return json::Value(
@@ -51,6 +83,8 @@ Result<json::Value> GetSigningCertificate(const Context& context) {
 
 void AddEnrolmentRoutes(Router& router, const Context& context) {
   router.Add("EnrollDevice", [&context](const Call& call) { return EnrollDevice(context, call); });
+  router.Add("EnrollDevices",
+             [&context](const Call& call) { return EnrollDevices(context, call); });
   router.Add("GetSigningCertificate",
              [&context](const Call&) { return GetSigningCertificate(context); });
 }

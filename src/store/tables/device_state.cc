@@ -120,6 +120,18 @@ Result<std::vector<std::optional<DeviceState>>> FindStates(Transaction& transact
   return states;
 }
 
+Result<std::vector<DeviceState>> ListStates(Transaction& transaction, const std::string& fleet,
+                                            const std::string& after, int64_t rows_max) {
+  KEDGE_TRY(const Rows rows,
+            transaction.Query("SELECT device, revision, heartbeat_ms, agent_version, boot, "
+                              "sequence, models FROM device_state WHERE fleet = $1 AND device > $2 "
+                              "ORDER BY device LIMIT $3",
+                              {fleet, after, rows_max}));
+  std::vector<DeviceState> states;
+  for (const Row& row : rows) states.push_back(ReadState(fleet, row));
+  return states;
+}
+
 Status UpdateStates(Transaction& transaction, const std::vector<DeviceState>& states) {
   if (states.empty()) return {};
   std::vector<std::vector<Value>> rows;
@@ -136,12 +148,15 @@ Status UpdateStates(Transaction& transaction, const std::vector<DeviceState>& st
   return {};
 }
 
-Status InsertState(Transaction& transaction, const DeviceKey& key) {
-  KEDGE_TRY([[maybe_unused]] const int64_t rows,
-            transaction.Execute("INSERT INTO device_state (fleet, device, revision, heartbeat_ms, "
-                                "heartbeat_hour, agent_version, boot, sequence, models, metrics, "
-                                "statistics) VALUES ($1, $2, 0, 0, 0, '', '', 0, '', '', '')",
-                                {key.fleet, key.device}));
+Status InsertStates(Transaction& transaction, const std::vector<DeviceKey>& keys) {
+  std::vector<std::vector<Value>> rows;
+  for (const DeviceKey& key : keys) rows.push_back({key.fleet, key.device});
+  KEDGE_TRY([[maybe_unused]] const int64_t inserted,
+            transaction.ExecuteMany("INSERT INTO device_state (fleet, device, revision, "
+                                    "heartbeat_ms, heartbeat_hour, agent_version, boot, sequence, "
+                                    "models, metrics, statistics) "
+                                    "VALUES ($1, $2, 0, 0, 0, '', '', 0, '', '', '')",
+                                    rows));
   return {};
 }
 

@@ -51,12 +51,16 @@ std::vector<LoadedModel> ReadModels(std::string_view text);
 Result<std::vector<std::optional<DeviceState>>> FindStates(Transaction& transaction,
                                                            const std::vector<DeviceKey>& keys);
 
+// Devices of a fleet after that name, in their order, without metrics and statistics.
+Result<std::vector<DeviceState>> ListStates(Transaction& transaction, const std::string& fleet,
+                                            const std::string& after, int64_t rows_max);
+
 // Writes the rows over those with `revision - 1`. kAborted if another writer was faster with one of
 // them: nothing of the transaction may be kept then.
 Status UpdateStates(Transaction& transaction, const std::vector<DeviceState>& states);
 
-// An empty row for a device that was just registered.
-Status InsertState(Transaction& transaction, const DeviceKey& key);
+// Empty rows for devices that were just registered.
+Status InsertStates(Transaction& transaction, const std::vector<DeviceKey>& keys);
 
 struct DeviceModel {
   DeviceKey key;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/tables/devices.h"
 
+#include <set>
+
 #include "store/tables/device_row.h"
 #include "store/tables/fleet_counts.h"
 
@@ -21,9 +23,33 @@ Status InsertDevice(Transaction& transaction, const Device& device) {
                 {device.fleet, device.name, Optional(device.description),
                  Optional(device.thing_name), device.registered, std::string()}));
   const DeviceKey key{device.fleet, device.name};
-  KEDGE_TRY_STATUS(InsertState(transaction, key));
+  KEDGE_TRY_STATUS(InsertStates(transaction, {key}));
   Counts counts;
   CountDevice({.key = key}, +1, counts);
+  return AddCounts(transaction, counts, kRegistrationShard);
+}
+
+Status InsertMissingDevices(Transaction& transaction, const std::string& fleet,
+                            const std::vector<std::string>& names, EpochMs now) {
+  std::set<DeviceKey> wanted;
+  for (const std::string& name : names) wanted.insert({fleet, name});
+  std::vector<DeviceKey> keys(wanted.begin(), wanted.end());
+  KEDGE_TRY(const auto states, FindStates(transaction, keys));
+  std::vector<DeviceKey> missing;
+  std::vector<std::vector<Value>> rows;
+  Counts counts;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (states[i]) continue;
+    missing.push_back(keys[i]);
+    rows.push_back({fleet, keys[i].device, now, std::string()});
+    CountDevice({.key = keys[i]}, +1, counts);
+  }
+  if (missing.empty()) return {};
+  KEDGE_TRY([[maybe_unused]] const int64_t inserted,
+            transaction.ExecuteMany("INSERT INTO devices (fleet, name, registered_ms, model_names) "
+                                    "VALUES ($1, $2, $3, $4)",
+                                    rows));
+  KEDGE_TRY_STATUS(InsertStates(transaction, missing));
   return AddCounts(transaction, counts, kRegistrationShard);
 }
 

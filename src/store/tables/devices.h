@@ -29,6 +29,9 @@ struct DeviceFilter {
 // With its empty state and its place in the fleet's counters. kAlreadyExists; kFailedPrecondition
 // if there is no such fleet.
 Status InsertDevice(Transaction& transaction, const Device& device);
+// Registers those of these names that are not registered yet.
+Status InsertMissingDevices(Transaction& transaction, const std::string& fleet,
+                            const std::vector<std::string>& names, EpochMs now);
 Result<std::optional<Device>> FindDevice(Transaction& transaction, const std::string& fleet,
                                          const std::string& name);
 // False if there is none. Changes description and thing name only.

@@ -69,7 +69,7 @@ Result<json::Value> EnrollDevices(const Context& context, const Call& call) {
     }
     return {};
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value(json::Object{{"Keys", std::move(answer)}});
 }
 

@@ -17,20 +17,20 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "servers"))
-from kedge import KedgeServer  # noqa: E402
+from kedge import BIN, Server  # noqa: E402
 import postgres  # noqa: E402
 
 SKEWED = 0.01
 
 
-def run_swarm(bin_dir, server, arguments, database_pid, report):
-    command = [os.path.join(bin_dir, "kedge"), "swarm", "--endpoint-url", server.url, "--devices", str(arguments.devices),
+def run_swarm(server, arguments, database_pid, report):
+    command = [os.path.join(BIN, "kedge"), "swarm", "--endpoint-url", server.url, "--devices", str(arguments.devices),
                "--connections", str(arguments.connections), "--duration", str(arguments.duration),
                "--rate", str(arguments.devices / arguments.period), "--restarts", "0.02", "--polls", "0.05", "--reconnects", "2",
-               "--skewed", str(SKEWED), "--measure", f"server={server.pid}", "--json", report]
+               "--skewed", str(SKEWED), "--measure", f"server={server.process.pid}", "--json", report]
     if database_pid:
         command += ["--measure", f"database={database_pid}"]
-    return subprocess.run(command, env=server.environment, check=False).returncode
+    return subprocess.run(command, env={**os.environ, **server.administrator()}, check=False).returncode
 
 
 def check(arguments, figures):
@@ -48,11 +48,13 @@ def check(arguments, figures):
 
 
 def run(arguments, folder, database_url, database_pid):
-    bin_dir = os.environ.get("KEDGE_BIN_DIR") or os.path.join(HERE, "..", "..", "build", "dev", "bin")
     options = ["--database", database_url] if database_url else []
     report = arguments.json or os.path.join(folder, "swarm.json")
-    with KedgeServer(bin_dir, folder, *options) as server:
-        code = run_swarm(bin_dir, server, arguments, database_pid, report)
+    server = Server(os.path.join(folder, "data"), options)
+    try:
+        code = run_swarm(server, arguments, database_pid, report)
+    finally:
+        server.stop()
     if code != 0:
         return code
     with open(report, encoding="utf-8") as file:

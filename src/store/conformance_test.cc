@@ -8,8 +8,6 @@
 #include <thread>
 
 #include "base/file.h"
-#include "store/postgres/postgres_store.h"
-#include "store/sqlite/sqlite_store.h"
 #include "store/tables/access_keys.h"
 #include "store/tables/certificates.h"
 #include "store/tables/deployments.h"
@@ -20,29 +18,10 @@
 #include "store/tables/leases.h"
 #include "store/tables/nodes.h"
 #include "store/tables/sealed_keys.h"
-#include "store/testing/postgres_server.h"
+#include "store/testing/engines.h"
 
 namespace kedge::store {
 namespace {
-
-struct EngineUnderTest {
-  const char* name;
-  // What a new database of the engine is called: a file in the folder, or a URL.
-  Result<std::string> (*make)(const Path& folder);
-  Result<std::unique_ptr<Store>> (*open)(const std::string& database);
-};
-
-Result<std::string> MakePostgres(const Path&) {
-  KEDGE_TRY(PostgresServer* const server, PostgresServer::Shared());
-  return server->NewDatabase();
-}
-
-constexpr EngineUnderTest kEngines[] = {
-    {"sqlite",
-     [](const Path& folder) -> Result<std::string> { return (folder / "test.db").string(); },
-     [](const std::string& file) { return OpenSqliteStore({.file = file}); }},
-    {"postgres", MakePostgres,
-     [](const std::string& url) { return OpenPostgresStore({.url = url}); }}};
 
 class StoreConformance : public testing::TestWithParam<EngineUnderTest> {
  protected:
@@ -50,7 +29,7 @@ class StoreConformance : public testing::TestWithParam<EngineUnderTest> {
     auto folder = TemporaryDirectory::Make();
     ASSERT_TRUE(folder);
     folder_ = std::make_unique<TemporaryDirectory>(std::move(*folder));
-    const auto database = GetParam().make(folder_->path());
+    const auto database = GetParam().make(folder_->path(), "test");
     if (!database && database.error().code == Code::kUnimplemented) {
       GTEST_SKIP() << "skipped: " << database.error().message;
     }
@@ -60,7 +39,7 @@ class StoreConformance : public testing::TestWithParam<EngineUnderTest> {
   }
   void Open() {
     store_.reset();
-    auto store = GetParam().open(database_);
+    auto store = GetParam().open(database_, true);
     ASSERT_TRUE(store) << store.error().message;
     store_ = std::move(*store);
   }

@@ -47,13 +47,17 @@ std::string_view SchemaText() {
 }
 
 Result<int64_t> SchemaVersion(Transaction& transaction) {
-  KEDGE_TRY_STATUS(
-      transaction.ExecuteScript("CREATE TABLE IF NOT EXISTS schema_migrations (version bigint "
-                                "PRIMARY KEY NOT NULL, name text NOT NULL)"));
+  const Engine engine = transaction.engine();
+  KEDGE_TRY(
+      const Rows tables,
+      transaction.Query(engine == Engine::kSqlite ? "SELECT name FROM sqlite_schema WHERE name = $1"
+                                                  : "SELECT 1 WHERE to_regclass($1) IS NOT NULL",
+                        {std::string(kMigrationsTable)}));
+  if (tables.empty()) return 0;
   KEDGE_TRY(const Rows rows,
             transaction.Query("SELECT COALESCE(MAX(version), 0) FROM schema_migrations"));
   const int64_t version = rows.at(0).Integer(0);
-  const int64_t newest = Migrations(Engine::kSqlite).back().version;
+  const int64_t newest = Migrations(engine).back().version;
   if (version > newest) {
     return FailedPrecondition("database has schema version " + std::to_string(version) +
                               ", this program knows versions up to " + std::to_string(newest));
@@ -61,11 +65,17 @@ Result<int64_t> SchemaVersion(Transaction& transaction) {
   return version;
 }
 
-Result<std::optional<Migration>> ApplyNext(Transaction& transaction, Engine engine) {
+Result<std::optional<Migration>> ApplyNext(Transaction& transaction) {
   KEDGE_TRY(const int64_t version, SchemaVersion(transaction));
-  for (const Migration& migration : Migrations(engine)) {
+  for (const Migration& migration : Migrations(transaction.engine())) {
     if (migration.version <= version) continue;
-    if (auto status = transaction.ExecuteScript(std::string(migration.sql)); !status) {
+    std::string script;
+    if (version == 0) {
+      script =
+          "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY NOT NULL, "
+          "name text NOT NULL);\n";
+    }
+    if (auto status = transaction.ExecuteScript(script + std::string(migration.sql)); !status) {
       return Wrap(status.error(), "migration " + std::string(migration.name));
     }
     KEDGE_TRY([[maybe_unused]] const int64_t rows,

@@ -9,8 +9,6 @@
 
 namespace kedge::store {
 
-enum class Engine { kSqlite, kPostgres };
-
 struct Migration {
   int64_t version;  // from the file's name; grows
   std::string_view name;
@@ -22,10 +20,13 @@ std::vector<Migration> Migrations(Engine engine);
 // The text of schema.sql, for the test.
 std::string_view SchemaText();
 
+// Has a row for each migration that was applied.
+constexpr std::string_view kMigrationsTable = "schema_migrations";
+
 // The version of the database, 0 if it is new. kFailedPrecondition if it is newer than this
 // program.
 Result<int64_t> SchemaVersion(Transaction& transaction);
 // Applies the first migration that the database lacks, if any, and gives it; the caller commits.
-Result<std::optional<Migration>> ApplyNext(Transaction& transaction, Engine engine);
+Result<std::optional<Migration>> ApplyNext(Transaction& transaction);
 
 }  // namespace kedge::store

@@ -418,3 +418,5 @@ CREATE TABLE erasures (
   objects_deleted bigint NOT NULL,
   requested_ms bigint NOT NULL
 );
+
+CREATE TABLE epochs (name text PRIMARY KEY NOT NULL, number bigint NOT NULL);

@@ -54,6 +54,8 @@ class Row {
 
 using Rows = std::vector<Row>;
 
+enum class Engine { kSqlite, kPostgres };
+
 // kInvalidArgument if a text holds a zero byte, which PostgreSQL cannot store.
 Status CheckParameters(std::span<const Value> values);
 
@@ -63,6 +65,8 @@ Status CheckParameters(std::span<const Value> values);
 class Transaction {
  public:
   virtual ~Transaction() = default;
+  // For statements on the engine's own catalogue; all others are the same on both.
+  virtual Engine engine() const = 0;
   virtual Result<Rows> Query(std::string_view sql, std::span<const Value> parameters) = 0;
   // Rows inserted, changed or deleted.
   virtual Result<int64_t> Execute(std::string_view sql, std::span<const Value> parameters) = 0;

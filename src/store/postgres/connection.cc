@@ -20,10 +20,9 @@ constexpr milliseconds kScriptPatience{4 * 3600'000};  // a migration may rebuil
 
 // An operator's synchronous_commit is kept (it may name standbys) unless it is off.
 //
-// A frozen node must not keep others from writing: the server ends a transaction that stands still
-// for 5 s, and a writer that waited 30 s for its turn gives up.
+// A writer that waited 30 s for its turn gives up.
 constexpr const char* kSession =
-    "SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '30s';"
+    "SET lock_timeout = '30s';"
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') = 'off';"
     "SET statement_timeout = 0; SET default_transaction_isolation = 'read committed';"
@@ -45,7 +44,8 @@ void DropNotice(void*, const char*) {}
 
 }  // namespace
 
-Result<std::unique_ptr<Connection>> Connection::Open(const std::string& url) {
+Result<std::unique_ptr<Connection>> Connection::Open(const std::string& url,
+                                                     std::chrono::seconds stillness_max) {
   // What stands in the URL comes last and wins.
   const char* const names[] = {
       "client_encoding",      "connect_timeout",  "keepalives_idle", "tcp_user_timeout",
@@ -64,15 +64,16 @@ Result<std::unique_ptr<Connection>> Connection::Open(const std::string& url) {
     return Unavailable("the database does not answer: " + why);
   }
   PQsetNoticeProcessor(raw, DropNotice, nullptr);
-  KEDGE_TRY_STATUS(connection->Configure());
+  KEDGE_TRY_STATUS(connection->Configure(stillness_max));
   return connection;
 }
 
 Connection::~Connection() { PQfinish(connection_); }
 
-Status Connection::Configure() {
+Status Connection::Configure(std::chrono::seconds stillness_max) {
   if (PQenterPipelineMode(connection_) != 1) return Lost("pipeline mode");
-  return ExecuteScript(kSession);
+  return ExecuteScript(kSession + std::string("; SET idle_in_transaction_session_timeout = '") +
+                       std::to_string(stillness_max.count()) + "s'");
 }
 
 Result<Rows> Connection::Query(std::string_view sql, std::span<const Value> parameters) {

@@ -18,14 +18,21 @@ struct pg_result;
 
 namespace kedge::store::postgres {
 
+// A node that is frozen inside a transaction must not keep others from writing.
+constexpr std::chrono::seconds kStillnessMax{5};
+
 // One thread at a time.
 class Connection final : public Transaction {
  public:
   // Connects with our session settings. kInvalidArgument: the URL is malformed; kUnavailable,
   // kPermissionDenied or kFailedPrecondition: no answer, not let in, no such database.
-  static Result<std::unique_ptr<Connection>> Open(const std::string& url);
+  // A transaction that stands still between two statements for longer than `stillness_max` is
+  // ended by the server.
+  static Result<std::unique_ptr<Connection>> Open(
+      const std::string& url, std::chrono::seconds stillness_max = kStillnessMax);
   ~Connection() override;
 
+  Engine engine() const override { return Engine::kPostgres; }
   Result<Rows> Query(std::string_view sql, std::span<const Value> parameters) override;
   Result<int64_t> Execute(std::string_view sql, std::span<const Value> parameters) override;
   Result<int64_t> ExecuteMany(std::string_view sql,
@@ -66,7 +73,7 @@ class Connection final : public Transaction {
   enum class Sent { kNo, kWaiting, kYes };  // kWaiting: in before_
 
   explicit Connection(pg_conn* connection) : connection_(connection) {}
-  Status Configure();
+  Status Configure(std::chrono::seconds stillness_max);
   Result<Outcome> Run(std::string_view sql, std::span<const Value> parameters);
   Result<Outcome> RoundTrip(std::string_view sql, std::span<const std::span<const Value>> rows);
   Status SendAll(std::string_view sql, std::span<const std::span<const Value>> rows, bool prepare);

@@ -43,14 +43,15 @@ constexpr int64_t kVersionMin = 150000;
 // Thread-safe.
 class Connector {
  public:
-  explicit Connector(std::string url) : url_(std::move(url)) {}
+  Connector(std::string url, std::chrono::seconds stillness_max)
+      : url_(std::move(url)), stillness_max_(stillness_max) {}
 
   Result<std::unique_ptr<Connection>> Connect() {
     {
       const std::lock_guard lock(mutex_);
       if (failed_ && steady_clock::now() < next_) return *failed_;
     }
-    auto connection = Connection::Open(url_);
+    auto connection = Connection::Open(url_, stillness_max_);
     const std::lock_guard lock(mutex_);
     if (connection) {
       if (failed_) LogInfo("the database answers again");
@@ -67,6 +68,7 @@ class Connector {
 
  private:
   const std::string url_;
+  const std::chrono::seconds stillness_max_;
   std::mutex mutex_;
   std::optional<Error> failed_;
   steady_clock::time_point next_;
@@ -76,7 +78,7 @@ class Connector {
 class PostgresStore final : public Store {
  public:
   PostgresStore(PostgresOptions options, std::unique_ptr<Connection> writer)
-      : connector_(std::move(options.url)),
+      : connector_(std::move(options.url), options.stillness_max),
         writer_(std::move(writer)),
         queue_([this](std::vector<QueuedWrite>& batch) { CommitBatch(batch); }) {}
 
@@ -197,7 +199,7 @@ Status CheckServer(Connection& connection) {
 Status Migrate(Connection& connection) {
   for (;;) {
     connection.BeginWrite();
-    const auto applied = ApplyNext(connection, Engine::kPostgres);
+    const auto applied = ApplyNext(connection);
     Status status = applied ? connection.Commit() : Status(applied.error());
     if (!status) {
       connection.Rollback();
@@ -211,9 +213,10 @@ Status Migrate(Connection& connection) {
 }  // namespace
 
 Result<std::unique_ptr<Store>> OpenPostgresStore(PostgresOptions options) {
-  KEDGE_TRY(std::unique_ptr<Connection> writer, Connection::Open(options.url));
+  KEDGE_TRY(std::unique_ptr<Connection> writer,
+            Connection::Open(options.url, options.stillness_max));
   KEDGE_TRY_STATUS(CheckServer(*writer));
-  KEDGE_TRY_STATUS(Migrate(*writer));
+  if (options.migrate) KEDGE_TRY_STATUS(Migrate(*writer));
   return std::unique_ptr<Store>(
       std::make_unique<PostgresStore>(std::move(options), std::move(writer)));
 }

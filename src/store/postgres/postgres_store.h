@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -13,6 +14,9 @@ struct PostgresOptions {
   // "postgresql://user@host:port/database", with any parameter of libpq; a password better stands
   // in ~/.pgpass or PGPASSWORD.
   std::string url;
+  bool migrate = true;  // false: whatever its version is; for tools
+  // See postgres::Connection::Open; longer for tools that read from elsewhere meanwhile.
+  std::chrono::seconds stillness_max{5};
 };
 
 // Opens the database and migrates it to this program's version; of several nodes that start at

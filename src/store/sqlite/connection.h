@@ -26,6 +26,8 @@ class Connection final : public Transaction {
   static Result<std::unique_ptr<Connection>> Open(const Options& options);
   ~Connection() override;
 
+  Engine engine() const override { return Engine::kSqlite; }
+
   Result<Rows> Query(std::string_view sql, std::span<const Value> parameters) override;
   Result<int64_t> Execute(std::string_view sql, std::span<const Value> parameters) override;
   Status ExecuteScript(const std::string& sql) override;

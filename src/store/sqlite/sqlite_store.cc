@@ -142,7 +142,7 @@ Status CheckAfterCrash(Connection& connection, const Path& file) {
 Status Migrate(Connection& connection) {
   for (;;) {
     KEDGE_TRY_STATUS(connection.ExecuteScript("BEGIN IMMEDIATE"));
-    const auto applied = ApplyNext(connection, Engine::kSqlite);
+    const auto applied = ApplyNext(connection);
     Status status;
     if (!applied) {
       status = applied.error();
@@ -173,8 +173,8 @@ Result<std::unique_ptr<Store>> OpenSqliteStore(SqliteOptions options) {
   }
   KEDGE_TRY(std::unique_ptr<Connection> writer,
             Connection::Open({.file = options.file, .vfs = options.vfs}));
-  if (log_left) KEDGE_TRY_STATUS(CheckAfterCrash(*writer, options.file));
-  KEDGE_TRY_STATUS(Migrate(*writer));
+  if (log_left && options.migrate) KEDGE_TRY_STATUS(CheckAfterCrash(*writer, options.file));
+  if (options.migrate) KEDGE_TRY_STATUS(Migrate(*writer));
   PosixFileSystem disk;
   KEDGE_TRY_STATUS(disk.SyncDirectory(folder));
   return std::unique_ptr<Store>(

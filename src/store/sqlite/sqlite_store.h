@@ -13,6 +13,8 @@ namespace kedge::store {
 struct SqliteOptions {
   Path file;
   std::string vfs;  // empty: the default
+  // False: as another program has it open and whatever its version is; for tools.
+  bool migrate = true;
   // Called once, from the writer thread, when the store has failed for good.
   std::function<void(const Error&)> on_failure;
 };

@@ -172,8 +172,8 @@ Status UpdateStage(Transaction& transaction, const Stage& stage) {
 }
 
 Result<int64_t> NextStartNumber(Transaction& transaction) {
-  KEDGE_TRY(const Rows rows,
-            transaction.Query("SELECT COALESCE(MAX(start_number), 0) + 1 FROM deployment_stages"));
+  KEDGE_TRY(const Rows rows, transaction.Query("UPDATE epochs SET number = number + 1 "
+                                               "WHERE name = 'deployment_start' RETURNING number"));
   return rows.at(0).Integer(0);
 }
 

@@ -5,6 +5,11 @@
 #include <thread>
 
 namespace kedge::server {
+namespace {
+
+constexpr int kCertificateDaysMax = 3650;
+
+}  // namespace
 
 void DeclareStorage(Flags& flags, Config& config) {
   flags.Option("--data", &config.data, "folder that holds everything; made if absent").Required();
@@ -22,6 +27,18 @@ void DeclareServing(Flags& flags, Config& config) {
   flags.Option("--tls-certificate", &config.tls_certificate,
                "PEM file, with intermediates: the API speaks https; read again when it changes");
   flags.Option("--tls-key", &config.tls_key, "PEM file of its key");
+  flags.Option(
+      "--device-listen", &config.device_listen,
+      "ADDRESS:PORT where devices come with a certificate (mTLS); not served if not given");
+  flags.Option("--device-endpoint", &config.device_endpoint,
+               "URL of that listener as devices reach it, if it is not https://ADDRESS:PORT");
+  flags.Option("--device-tls-certificate", &config.device_tls_certificate,
+               "PEM file for that listener; one of the internal authority if not given");
+  flags.Option("--device-tls-key", &config.device_tls_key, "PEM file of its key");
+  flags.Option("--certificate-days", &config.certificate_days,
+               "life of a device's certificate; the agent renews it after two thirds");
+  flags.Option("--certificate-grace-days", &config.certificate_grace_days,
+               "how long after its end a certificate may still be renewed");
   flags.Option("--region", &config.region, "region in resource names (ARNs)");
   flags.Option("--account", &config.account, "12 digits, account in resource names (ARNs)");
   flags.Option("--compile-jobs", &config.compile_jobs, "compilation jobs at a time").Range(1, 256);
@@ -81,7 +98,23 @@ Status CheckConfig(const Config& config) {
   if (config.tls_certificate.empty() != config.tls_key.empty()) {
     return InvalidArgument("--tls-certificate and --tls-key are given together or not at all");
   }
+  if (config.device_tls_certificate.empty() != config.device_tls_key.empty()) {
+    return InvalidArgument(
+        "--device-tls-certificate and --device-tls-key are given together or not at all");
+  }
+  if (!(config.certificate_days > 0 && config.certificate_days <= kCertificateDaysMax) ||
+      !(config.certificate_grace_days >= 0 &&
+        config.certificate_grace_days <= kCertificateDaysMax)) {
+    return InvalidArgument("--certificate-days and --certificate-grace-days are at most " +
+                           std::to_string(kCertificateDaysMax));
+  }
   http::ServerOptions ignored;
+  if (!config.device_listen.empty()) {
+    KEDGE_TRY_STATUS(ReadListen("--device-listen", config.device_listen, ignored));
+  }
+  if (!config.device_endpoint.empty() && !config.device_endpoint.starts_with("https://")) {
+    return InvalidArgument("--device-endpoint '" + config.device_endpoint + "' is no https URL");
+  }
   if (!config.metrics_listen.empty()) {
     KEDGE_TRY_STATUS(ReadListen("--metrics-listen", config.metrics_listen, ignored));
   }

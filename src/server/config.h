@@ -21,9 +21,15 @@ struct Config {
   std::string listen = "127.0.0.1:8080";  // ADDRESS:PORT of the API
   std::string tls_certificate;            // PEM file; empty: the API is plain HTTP
   std::string tls_key;                    // PEM file
-  std::string region = "us-east-1";       // in resource names
-  std::string account = "000000000000";   // in resource names, 12 digits
-  int64_t compile_jobs = 0;               // at a time; set from the cores by DeclareServing
+  std::string device_listen;              // ADDRESS:PORT of the devices' listener; empty: none
+  std::string device_endpoint;           // its URL as devices reach it; from device_listen if empty
+  std::string device_tls_certificate;    // PEM file; empty: one of the internal authority
+  std::string device_tls_key;            // PEM file
+  double certificate_days = 30;          // life of a device's certificate
+  double certificate_grace_days = 400;   // after its end: it may still be renewed
+  std::string region = "us-east-1";      // in resource names
+  std::string account = "000000000000";  // in resource names, 12 digits
+  int64_t compile_jobs = 0;              // at a time; set from the cores by DeclareServing
   Quotas quotas;
   int64_t connected_minutes = 15;  // since its last heartbeat a device counts as connected
   bool unsandboxed_jobs = false;

@@ -27,6 +27,8 @@ Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context
   AddDeviceRoutes(api->router_, api->context_);
   AddErasureRoutes(api->router_, api->context_);
   AddEnrolmentRoutes(api->router_, api->context_);
+  AddClaimTokenRoutes(api->router_, api->context_);
+  AddDeviceCertificateRoutes(api->router_, api->context_);
   AddCompilationJobRoutes(api->router_, api->context_);
   AddPackagingJobRoutes(api->router_, api->context_);
   AddJobLogRoutes(api->router_, api->context_);
@@ -70,6 +72,11 @@ void Api::Handle(const http::Request& request, const http::Responder& responder)
     return responder(ErrorResponse(ToAws(identity.error(), nullptr), NewRequestId()));
   }
   identity->source = request.peer.substr(0, request.peer.rfind(':'));
+  HandleFor(request, *identity, responder);
+}
+
+void Api::HandleFor(const http::Request& request, const Identity& identity,
+                    const http::Responder& responder) const {
   const auto operation = FindOperation(request);
   if (!operation) {
     return responder(ErrorResponse({400, "UnknownOperationException", operation.error().message},
@@ -81,7 +88,7 @@ void Api::Handle(const http::Request& request, const http::Responder& responder)
                        "the request is longer than " + std::to_string(kBodyBytesMax) + " bytes"},
                       NewRequestId()));
   }
-  Call(**operation, request.body, *identity, responder);
+  Call(**operation, request.body, identity, responder);
 }
 
 namespace {

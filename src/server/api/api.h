@@ -20,7 +20,10 @@ class Api {
   std::string OperationName(const http::Request& request) const;
   // Checks the signature, finds the operation, validates the body, calls the handler. Thread-safe.
   void Handle(const http::Request& request, const http::Responder& responder) const;
-  // The same from the operation on, for a caller that is known; for tests too.
+  // The same for a caller who is known by other means than a signature.
+  void HandleFor(const http::Request& request, const Identity& identity,
+                 const http::Responder& responder) const;
+  // The same from the operation on; for tests too.
   void Call(const Operation& operation, const std::string& body, const Identity& identity,
             const http::Responder& responder) const;
 

@@ -97,6 +97,8 @@ void AddTagRoutes(Router& router, const Context& context);
 void AddDeviceRoutes(Router& router, const Context& context);
 void AddErasureRoutes(Router& router, const Context& context);
 void AddEnrolmentRoutes(Router& router, const Context& context);
+void AddClaimTokenRoutes(Router& router, const Context& context);
+void AddDeviceCertificateRoutes(Router& router, const Context& context);
 void AddCompilationJobRoutes(Router& router, const Context& context);
 void AddPackagingJobRoutes(Router& router, const Context& context);
 void AddJobLogRoutes(Router& router, const Context& context);

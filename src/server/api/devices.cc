@@ -5,6 +5,7 @@
 #include "server/api/paging.h"
 #include "server/api/rollout.h"
 #include "server/api/wire.h"
+#include "store/tables/certificates.h"
 #include "store/tables/events.h"
 
 namespace kedge::server {
@@ -176,6 +177,12 @@ Result<json::Value> DeregisterDevices(const Context& context, const Call& call) 
         return InvalidArgument("Device with name " + name + " is not registered in fleet " + fleet);
       }
       KEDGE_TRY_STATUS(store::DeleteTags(transaction, context.arns.Device(fleet, name)));
+      const store::Revocation all{.fleet = fleet,
+                                  .device = name,
+                                  .now = context.clock.NowMs(),
+                                  .why = "the device was deregistered"};
+      KEDGE_TRY([[maybe_unused]] const int64_t revoked,
+                store::RevokeDeviceCertificates(transaction, all));
     }
     return AddDevicesEvent(context, transaction, call, store::EventKind::kDevicesDeregistered,
                            input.List("DeviceNames").size());

@@ -3,23 +3,44 @@
 
 namespace kedge::server {
 
+Result<std::shared_ptr<const KnownKey>> Authenticator::Find(
+    const std::string& access_key_id) const {
+  const auto claim = temporary_keys_.Read(access_key_id);
+  if (!claim) return keys_.Find(access_key_id);
+  KEDGE_TRY(const auto certificate, certificates_.Find(claim->serial));
+  if (certificate == nullptr || certificate->revoked || claim->expires <= clock_.NowMs()) {
+    return std::shared_ptr<const KnownKey>();
+  }
+  auto key = std::make_shared<KnownKey>(KnownKey{.secret = claim->secret});
+  key->identity.role = Role::kDevice;
+  key->identity.access_key_id = access_key_id;
+  key->identity.fleet = certificate->fleet;
+  key->identity.device = certificate->device;
+  return std::shared_ptr<const KnownKey>(std::move(key));
+}
+
 Result<Identity> Authenticator::Authenticate(const http::Request& request,
                                              std::span<const std::string_view> services) const {
   std::shared_ptr<const KnownKey> key;
   Status read;
   const auto lookup = [&](const std::string& id) -> std::optional<std::string> {
-    auto found = keys_.Find(id);
+    auto found = Find(id);
     if (!found) read = found.error();
     if (!found || *found == nullptr) return std::nullopt;
     key = std::move(*found);
     return key->secret;
   };
-  const auto verified =
-      http::VerifyRequest(request, lookup, services, clock_.NowMs(), {.cache = &cache_});
+  const auto token_is_valid = [&](const std::string& id, const std::string& token) {
+    return TokenIsValid(id, token);
+  };
+  const auto verified = http::VerifyRequest(request, lookup, services, clock_.NowMs(),
+                                            {.cache = &cache_, .token_is_valid = token_is_valid});
   if (!read) return read.error();
   if (!verified) return verified.error();
   KEDGE_CHECK(key != nullptr);
-  keys_.NoteUse(verified->access_key_id, *key);
+  if (!temporary_keys_.Read(verified->access_key_id)) {
+    keys_.NoteUse(verified->access_key_id, *key);
+  }
   return key->identity;
 }
 

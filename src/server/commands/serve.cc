@@ -12,6 +12,7 @@
 #include "server/api/wire.h"
 #include "server/auth/object_rights.h"
 #include "server/commands/command.h"
+#include "server/commands/device_listener.h"
 #include "server/commands/observation.h"
 #include "server/config.h"
 #include "server/ingest/recount.h"
@@ -58,12 +59,16 @@ http::Response TransportError(int status, std::string_view message) {
 }
 
 // SIGHUP opens files anew, the others end the wait.
-int WaitForStop(const sigset_t& signals, Observation& observation, http::Server& server) {
+int WaitForStop(const sigset_t& signals, Observation& observation,
+                std::initializer_list<http::Server*> servers) {
   int signal = 0;
   while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) {
     observation.Reopen();
-    if (const Status status = server.ReloadTls(); !status) {
-      LogError("the new TLS certificate is not used", {{"error", status.error().message}});
+    for (http::Server* const server : servers) {
+      const Status status = server != nullptr ? server->ReloadTls() : Status();
+      if (!status) {
+        LogError("the new TLS certificate is not used", {{"error", status.error().message}});
+      }
     }
   }
   return signal;
@@ -108,6 +113,10 @@ S3Options MakeS3Options(const Context& context) {
             return (*key)->secret;
           },
           .cache = &authenticator.cache(),
+          .token_is_valid =
+              [&](const std::string& id, const std::string& token) {
+                return authenticator.TokenIsValid(id, token);
+              },
           .allowed =
               [&](const std::string& id, S3Action action, const std::string& bucket,
                   const std::string& key) {
@@ -180,7 +189,13 @@ Status Run(const Config& config, const sigset_t& signals) {
       [&](const store::Lease& lease) { return EraseObjectsStep(*store, *blobs, lease); });
   const S3Door door(MakeS3Options(context));
   KEDGE_TRY(const auto observation, Observation::Start(config, clock));
+  const auto observe = [&](http::Handler inner) {
+    return observation->Around(std::move(inner), *api);
+  };
+  KEDGE_TRY(const auto devices, DeviceListener::Start(config, *api, context, MakeS3Options(context),
+                                                      folders.scratch(), TransportError, observe));
   const auto handler = [&](const http::Request& request, const http::Responder& responder) {
+    if (EnrolmentDoor::Owns(request)) return responder(devices->enrolment().Handle(request));
     if (api->Owns(request)) return api->Handle(request, responder);
     responder(door.Handle(request));
   };
@@ -191,13 +206,18 @@ Status Run(const Config& config, const sigset_t& signals) {
   KEDGE_TRY(const auto server,
             http::Server::Start(listen, observation->Around(handler, *api), TransportError));
   observation->Count(*server, "api");
+  if (devices->server() != nullptr) observation->Count(*devices->server(), "devices");
   KEDGE_TRY_STATUS(observation->Serve(config));
   PrintLine(new_key);
   PrintLine("listening on " + std::string(listen.tls ? "https" : "http") + "://" + listen.address +
             ":" + std::to_string(server->port()) + "\n");
-  const int signal = WaitForStop(signals, *observation, *server);
+  if (devices->server() != nullptr) {
+    PrintLine("listening for devices on " + devices->endpoint() + "\n");
+  }
+  const int signal = WaitForStop(signals, *observation, {server.get(), devices->server()});
   LogInfo("stopping", {{"signal", std::to_string(signal)}});
   server->Stop(kStopGrace);
+  if (devices->server() != nullptr) devices->server()->Stop(kStopGrace);
   observation->Stop();
   if (store->failed()) return Unavailable("the database failed");
   return {};

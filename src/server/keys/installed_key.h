@@ -13,8 +13,7 @@
 namespace kedge::server {
 
 inline constexpr std::string_view kPackageSigningPurpose = "package signing";
-inline constexpr std::string_view kDeviceRootPurpose = "device ca root";
-inline constexpr std::string_view kDeviceIssuingPurpose = "device ca issuing";
+inline constexpr std::string_view kDeviceAuthorityPurpose = "device authority";
 
 struct InstalledKey {
   std::string key_pem;

@@ -125,16 +125,21 @@ std::string KeyToAllow(const S3Call& call, const Route& route) {
   return route.action == S3Action::kListObjects ? call.Query("prefix") : call.key;
 }
 
-S3Result Dispatch(const S3Options& options, const http::Request& request) {
+Result<http::VerifiedIdentity> Verify(const S3Options& options, const http::Request& request) {
   static constexpr std::string_view kServices[] = {"s3"};
   http::VerifyOptions verify;
   verify.cache = options.cache;
-  const auto identity =
+  verify.token_is_valid = options.token_is_valid;
+  auto identity =
       http::VerifyRequest(request, options.lookup, kServices, options.clock.NowMs(), verify);
   if (!identity)
     return FromSignatureError(identity.error(), !request.headers.Find("Authorization"));
+  return identity;
+}
 
-  S3Call call{.options = options, .request = request, .identity = *identity};
+S3Result Dispatch(const S3Options& options, const http::Request& request,
+                  const http::VerifiedIdentity& identity) {
+  S3Call call{.options = options, .request = request, .identity = identity};
   call.query = http::ParseQuery(request.query());
   SplitPath(request.path(), call);
   KEDGE_TRY_STATUS(CheckNames(call));
@@ -146,6 +151,15 @@ S3Result Dispatch(const S3Options& options, const http::Request& request) {
   if (!call.bucket.empty() && route->operation != CreateBucket)
     KEDGE_TRY_STATUS(CheckBucketExists(options.store, call.bucket));
   return route->operation(call);
+}
+
+http::Response Finish(const http::Request& request, S3Result result) {
+  const std::string request_id = HexEncode(crypto::RandomBytes(8));
+  http::Response response =
+      result ? std::move(result).value()
+             : ErrorResponse(FromStoreError(result.error()), request, request_id);
+  response.headers.Set("x-amz-request-id", request_id);
+  return response;
 }
 
 }  // namespace
@@ -183,13 +197,14 @@ S3Door::S3Door(S3Options options) : options_(std::move(options)) {}
 S3Door::~S3Door() = default;
 
 http::Response S3Door::Handle(const http::Request& request) const {
-  const std::string request_id = HexEncode(crypto::RandomBytes(8));
-  S3Result result = Dispatch(options_, request);
-  http::Response response =
-      result ? std::move(result).value()
-             : ErrorResponse(FromStoreError(result.error()), request, request_id);
-  response.headers.Set("x-amz-request-id", request_id);
-  return response;
+  const auto identity = Verify(options_, request);
+  if (!identity) return Finish(request, identity.error());
+  return Finish(request, Dispatch(options_, request, *identity));
+}
+
+http::Response S3Door::HandleFor(const http::Request& request,
+                                 const std::string& access_key_id) const {
+  return Finish(request, Dispatch(options_, request, {.access_key_id = access_key_id}));
 }
 
 bool S3Door::IsMeantForS3(const http::Request& request) {

@@ -35,6 +35,9 @@ struct S3Options {
   const Clock& clock;
   http::SecretLookup lookup;
   http::SigningKeyCache* cache = nullptr;  // borrowed, may be null
+  // Whether a session token belongs to the access key. Unset: requests with one are refused.
+  std::function<bool(const std::string& access_key_id, const std::string& token)> token_is_valid =
+      {};
   // Whether an access key may do this. Called for each object of a request.
   std::function<bool(const std::string& access_key_id, S3Action action, const std::string& bucket,
                      const std::string& key)>
@@ -51,6 +54,9 @@ class S3Door {
   // Verifies the signature, checks what the identity may do, and does it. Blocks for disk I/O.
   // Errors are S3's XML.
   http::Response Handle(const http::Request& request) const;
+  // The same for a caller who is known by other means than a signature: `access_key_id` is what
+  // `allowed` is asked about.
+  http::Response HandleFor(const http::Request& request, const std::string& access_key_id) const;
 
   // Whether a request is meant for this door: its signature's scope names the service s3.
   static bool IsMeantForS3(const http::Request& request);

@@ -67,6 +67,14 @@ Result<bool> DeleteAccessKey(Transaction& transaction, const std::string& id) {
   return rows > 0;
 }
 
+Result<bool> HasAccessKeys(Transaction& transaction, const std::string& fleet,
+                           const std::string& device) {
+  KEDGE_TRY(const Rows rows,
+            transaction.Query("SELECT id FROM access_keys WHERE fleet = $1 AND device = $2 LIMIT 1",
+                              {fleet, device}));
+  return !rows.empty();
+}
+
 Status DeleteAccessKeys(Transaction& transaction, const std::string& fleet,
                         const std::string& device) {
   KEDGE_TRY([[maybe_unused]] const int64_t rows,

@@ -38,6 +38,8 @@ Result<bool> UpdateAccessKey(Transaction& transaction, const AccessKey& key);
 // No error if there is none (any more).
 Status TouchAccessKey(Transaction& transaction, const std::string& id, EpochMs used);
 Result<bool> DeleteAccessKey(Transaction& transaction, const std::string& id);
+Result<bool> HasAccessKeys(Transaction& transaction, const std::string& fleet,
+                           const std::string& device);
 // All keys of one device.
 Status DeleteAccessKeys(Transaction& transaction, const std::string& fleet,
                         const std::string& device);

@@ -31,6 +31,7 @@ Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context
   AddDeviceCertificateRoutes(api->router_, api->context_);
   AddCompilationJobRoutes(api->router_, api->context_);
   AddPackagingJobRoutes(api->router_, api->context_);
+  AddEncryptionKeyRoutes(api->router_, api->context_);
   AddJobLogRoutes(api->router_, api->context_);
   AddDeploymentRoutes(api->router_, api->context_);
   AddDevicePlaneRoutes(api->router_, api->context_);

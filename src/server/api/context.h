@@ -101,6 +101,7 @@ void AddClaimTokenRoutes(Router& router, const Context& context);
 void AddDeviceCertificateRoutes(Router& router, const Context& context);
 void AddCompilationJobRoutes(Router& router, const Context& context);
 void AddPackagingJobRoutes(Router& router, const Context& context);
+void AddEncryptionKeyRoutes(Router& router, const Context& context);
 void AddJobLogRoutes(Router& router, const Context& context);
 void AddDeploymentRoutes(Router& router, const Context& context);
 void AddDevicePlaneRoutes(Router& router, const Context& context);

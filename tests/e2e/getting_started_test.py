@@ -14,8 +14,10 @@ WANTED = ["listening on http://127.0.0.1:", '"COMPLETED"', "s3://models/packages
           '"StageStatus": "DEPLOYED"', "triangle (", '"LatestHeartbeat"']
 
 
-def main():
-    text = open(os.path.join(ROOT, "docs", "getting-started.md"), encoding="utf-8").read()
+def run(page, wanted, blocks_min):
+    """Runs the sh blocks of a page of docs/; 0 if they succeed and print all that is wanted."""
+    with open(os.path.join(ROOT, "docs", page), encoding="utf-8") as file:
+        text = file.read()
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
     # The page says build/dev/bin and port 8080; the test runs the build it belongs to, on a free port.
     binaries = os.environ.get("KEDGE_BIN_DIR", os.path.join(ROOT, "build", "dev", "bin"))
@@ -29,10 +31,10 @@ def main():
                 path = os.path.join(work, name)
                 if os.path.exists(path):
                     print(f"--- {name}\n" + open(path, encoding="utf-8", errors="replace").read()[-4000:])
-    missing = [words for words in WANTED if words not in done.stdout]
+    missing = [words for words in wanted if words not in done.stdout]
     print(f"{len(blocks)} blocks, exit code {done.returncode}" + (f", not found: {missing}" if missing else ""))
-    return 1 if missing or done.returncode or len(blocks) < 8 else 0
+    return 1 if missing or done.returncode or len(blocks) < blocks_min else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("getting-started.md", WANTED, blocks_min=8))

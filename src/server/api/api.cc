@@ -24,6 +24,12 @@ Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context
   AddDeviceFleetRoutes(api->router_, api->context_);
   AddFleetReportRoutes(api->router_, api->context_);
   AddTagRoutes(api->router_, api->context_);
+  AddCaptureRoutes(api->router_, api->context_);
+  AddDeviceCommandRoutes(api->router_, api->context_);
+  AddEventRoutes(api->router_, api->context_);
+  AddImportRoutes(api->router_, api->context_);
+  AddModelRoutes(api->router_, api->context_);
+  AddServerStatusRoutes(api->router_, api->context_);
   AddDeviceRoutes(api->router_, api->context_);
   AddErasureRoutes(api->router_, api->context_);
   AddEnrolmentRoutes(api->router_, api->context_);

@@ -165,6 +165,110 @@ TEST_F(ApiTest, CompilationJobsAreQueuedStoppedAndFound) {
               "ValidationException", "No edge packaging job with name: other");
 }
 
+TEST_F(ApiTest, UpdateDevicesReplacesDescriptionAndThing) {
+  AddDevices(2);
+  const std::string head = R"({"DeviceFleetName":"lab","Devices":[{"DeviceName":"d1")";
+  server_->Must("UpdateDevices", head + R"(,"Description":"gate","IotThingName":"t1"}]})");
+  EXPECT_EQ(server_->Must("DescribeDevice", DeviceBody("d1")).StringOr("IotThingName", ""), "t1");
+  server_->Must("UpdateDevices", head + R"(,"Description":"roof"}]})");
+  const json::Value device = server_->Must("DescribeDevice", DeviceBody("d1"));
+  EXPECT_EQ(device.StringOr("Description", ""), "roof");
+  EXPECT_EQ(device.Find("IotThingName"), nullptr);
+  ExpectError(
+      server_->Call("UpdateDevices", head + R"(,"Description":"yard"},{"DeviceName":"d9"}]})"),
+      "ValidationException", "Device with name d9 is not registered in fleet lab");
+  EXPECT_EQ(server_->Must("DescribeDevice", DeviceBody("d1")).StringOr("Description", ""), "roof");
+}
+
+TEST_F(ApiTest, TagsGoWithTheirResource) {
+  AddDevices(1);
+  const std::string arn =
+      R"({"ResourceArn":"arn:aws:sagemaker:us-east-1:000000000000:device-fleet/lab/device/d1")";
+  server_->Must("AddTags", arn + R"(,"Tags":[{"Key":"b","Value":"1"},{"Key":"a","Value":""}]})");
+  server_->Must("AddTags", arn + R"(,"Tags":[{"Key":"b","Value":"2"}]})");
+  const json::Value tags = server_->Must("ListTags", arn + "}");
+  EXPECT_EQ(json::Write(*tags.Find("Tags")), R"([{"Key":"a","Value":""},{"Key":"b","Value":"2"}])");
+  server_->Must("DeregisterDevices", R"({"DeviceFleetName":"lab","DeviceNames":["d1"]})");
+  ExpectError(server_->Call("ListTags", arn + "}"), "ValidationException",
+              "No resource with ARN: "
+              "arn:aws:sagemaker:us-east-1:000000000000:device-fleet/lab/device/d1");
+  server_->Must("RegisterDevices", R"({"DeviceFleetName":"lab","Devices":[{"DeviceName":"d1"}]})");
+  EXPECT_TRUE(server_->Must("ListTags", arn + "}").Find("Tags")->AsArray()->empty());
+}
+
+TEST_F(ApiTest, TagsAreOnlyOnWhatExistsHere) {
+  AddDevices(1);
+  for (const char* resource :
+       {"us-east-1:000000000000:device-fleet/no",
+        "us-east-1:000000000000:device-fleet/lab/device/no",
+        "us-east-1:000000000000:compilation-job/no", "us-east-1:000000000000:edge-packaging-job/no",
+        "us-east-1:000000000000:edge-deployment/no", "us-east-1:000000000000:endpoint/no",
+        "eu-west-1:000000000000:device-fleet/lab", "us-east-1:111111111111:device-fleet/lab"}) {
+    SCOPED_TRACE(resource);
+    const std::string arn = std::string("arn:aws:sagemaker:") + resource;
+    ExpectError(server_->Call("ListTags", R"({"ResourceArn":")" + arn + "\"}"),
+                "ValidationException", "No resource with ARN: " + arn);
+  }
+}
+
+TEST_F(ApiTest, QuotasAreResourceLimitExceeded) {
+  AddDevices(2);
+  server_->quotas() = {.fleets = 1, .devices = 2};
+  ExpectError(server_->Call("CreateDeviceFleet",
+                            R"({"DeviceFleetName":"two",
+                                "OutputConfig":{"S3OutputLocation":"s3://bucket/out"}})"),
+              "ResourceLimitExceeded",
+              "The limit of 1 fleets is reached: there are 1, 1 more were asked for");
+  ExpectError(server_->Call("RegisterDevices",
+                            R"({"DeviceFleetName":"lab","Devices":[{"DeviceName":"d3"}]})"),
+              "ResourceLimitExceeded",
+              "The limit of 2 devices of one fleet is reached: there are 2, 1 more were asked for");
+}
+
+TEST_F(ApiTest, TheFleetReportCounts) {
+  AddDevices(3);
+  const auto beat = [&](const std::string& device, const std::string& model) {
+    server_->Must("SendHeartbeat",
+                  DeviceBody(device, R"(,"AgentVersion":"1.2","Models":[)" + model + "]"));
+  };
+  const std::string now = std::to_string(server_->clock().NowMs() / 1000);
+  beat("d1", R"({"ModelName":"digits","ModelVersion":"1"})");
+  server_->clock().Advance(std::chrono::minutes(20));
+  const std::string later = std::to_string(server_->clock().NowMs() / 1000);
+  beat("d2", R"({"ModelName":"digits","ModelVersion":"1","LatestInference":)" + later + "}");
+  beat("d3", R"({"ModelName":"digits","ModelVersion":"1","LatestSampleTime":)" + later +
+                 R"(,"LatestInference":)" + now + "}");
+  const json::Value report = server_->Must("GetDeviceFleetReport", R"({"DeviceFleetName":"lab"})");
+  EXPECT_EQ(json::Write(*report.Find("DeviceStats")),
+            R"({"ConnectedDeviceCount":2,"RegisteredDeviceCount":3})");
+  EXPECT_EQ(json::Write(*report.Find("AgentVersions")), R"([{"Version":"1.2","AgentCount":3}])");
+  const json::Value& model = report.Find("ModelStats")->AsArray()->at(0);
+  const std::pair<const char*, int64_t> wanted[] = {{"OfflineDeviceCount", 1},
+                                                    {"ConnectedDeviceCount", 2},
+                                                    {"ActiveDeviceCount", 1},
+                                                    {"SamplingDeviceCount", 1}};
+  for (const auto& [member, count] : wanted) EXPECT_EQ(model.IntOr(member, -1), count) << member;
+}
+
+TEST_F(ApiTest, ModelsOfADeviceComeInPages) {
+  AddDevices(1);
+  std::string models;
+  for (int i = 10; i < 22; ++i) {
+    models += (i > 10 ? "," : "") + std::string(R"({"ModelName":"model-)") + std::to_string(i) +
+              R"(","ModelVersion":"1"})";
+  }
+  server_->Must("SendHeartbeat",
+                DeviceBody("d1", R"(,"AgentVersion":"1","Models":[)" + models + "]"));
+  const json::Value first = server_->Must("DescribeDevice", DeviceBody("d1"));
+  EXPECT_EQ(first.IntOr("MaxModels", 0), 10);
+  EXPECT_EQ(first.Find("Models")->AsArray()->size(), 10u);
+  const json::Value second =
+      server_->Must("DescribeDevice",
+                    DeviceBody("d1", R"(,"NextToken":")" + first.StringOr("NextToken", "") + "\""));
+  EXPECT_EQ(second.Find("Models")->AsArray()->size(), 2u);
+  EXPECT_EQ(second.Find("NextToken"), nullptr);
+}
+
 class DeploymentTest : public ApiTest {
  protected:
   void SetUp() override {

@@ -29,6 +29,8 @@ Result<json::Value> CreateCompilationJob(const Context& context, const Call& cal
   const auto work = [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(const auto found, store::FindCompilationJob(transaction, name));
     if (found) return AlreadyExists("Compilation job with name " + name + " already exists");
+    KEDGE_TRY_STATUS(CheckQuotaOfTable(transaction, "compilation_jobs",
+                                       context.quotas.compilation_jobs, "compilation jobs"));
     KEDGE_TRY_STATUS(store::InsertCompilationJob(transaction, job));
     return PutTags(transaction, input, context.arns.CompilationJob(name));
   };

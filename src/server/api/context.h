@@ -94,6 +94,12 @@ class Router {
 void AddDeviceFleetRoutes(Router& router, const Context& context);
 void AddFleetReportRoutes(Router& router, const Context& context);
 void AddTagRoutes(Router& router, const Context& context);
+void AddCaptureRoutes(Router& router, const Context& context);
+void AddDeviceCommandRoutes(Router& router, const Context& context);
+void AddEventRoutes(Router& router, const Context& context);
+void AddImportRoutes(Router& router, const Context& context);
+void AddModelRoutes(Router& router, const Context& context);
+void AddServerStatusRoutes(Router& router, const Context& context);
 void AddDeviceRoutes(Router& router, const Context& context);
 void AddErasureRoutes(Router& router, const Context& context);
 void AddEnrolmentRoutes(Router& router, const Context& context);

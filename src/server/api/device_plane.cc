@@ -7,11 +7,13 @@
 #include "server/api/paging.h"
 #include "server/api/rollout.h"
 #include "server/api/wire.h"
+#include "store/tables/commands.h"
 
 namespace kedge::server {
 namespace {
 
 constexpr int64_t kRegistrationTtlSeconds = 300;
+constexpr int64_t kCommandsOfAnswer = 16;
 
 Result<json::Value> GetDeviceRegistration(const Context& context, const Call& call) {
   const Input input = call.input();
@@ -27,16 +29,45 @@ Result<json::Value> GetDeviceRegistration(const Context& context, const Call& ca
       .cache_ttl_seconds = kRegistrationTtlSeconds});
 }
 
+json::Array CommandsJson(const std::vector<store::CommandDevice>& commands) {
+  json::Array array;
+  for (const store::CommandDevice& one : commands) {
+    array.push_back(json::Object{{"CommandId", one.command.id},
+                                 {"Kind", one.command.kind},
+                                 {"Parameters", FromText(one.command.parameters)}});
+  }
+  return array;
+}
+
+// Only the first fetch of a command writes.
+Status MarkSent(const Context& context, const std::vector<store::CommandDevice>& commands,
+                EpochMs now) {
+  const auto is_new = [](const store::CommandDevice& one) {
+    return one.status == store::kCommandQueued;
+  };
+  if (std::none_of(commands.begin(), commands.end(), is_new)) return {};
+  return context.store.Write([&](store::Transaction& transaction) -> Status {
+    for (const store::CommandDevice& one : commands) {
+      KEDGE_TRY([[maybe_unused]] const bool sent,
+                store::MarkCommandSent(transaction, one.command.id, one.device, now));
+    }
+    return {};
+  });
+}
+
 Result<json::Value> GetDeployments(const Context& context, const Call& call) {
   const Input input = call.input();
   const std::string fleet = input.Text("DeviceFleetName");
   const std::string device = input.Text("DeviceName");
   std::vector<protocol::EdgeDeployment> desired;
   bool is_new = false;
+  std::vector<store::CommandDevice> commands;
+  const EpochMs now = context.clock.NowMs();
   KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
     KEDGE_TRY([[maybe_unused]] const auto found, NeedDevice(transaction, fleet, device));
     KEDGE_TRY(desired, DesiredState(transaction, fleet, device));
     KEDGE_TRY(is_new, AnythingToPickUp(transaction, fleet, device));
+    KEDGE_TRY(commands, store::WaitingCommands(transaction, fleet, device, now, kCommandsOfAnswer));
     return {};
   }));
   // Most polls find nothing new and write nothing.
@@ -44,7 +75,9 @@ Result<json::Value> GetDeployments(const Context& context, const Call& call) {
     KEDGE_TRY_STATUS(context.store.Write(
         [&](store::Transaction& transaction) { return PickUp(transaction, fleet, device); }));
   }
+  KEDGE_TRY_STATUS(MarkSent(context, commands, now));
   json::Value answer = protocol::ToJson(desired);
+  if (!commands.empty()) answer.AsObject()->Set("Commands", CommandsJson(commands));
   if (const int64_t period_ms = input.Integer("PeriodMs", 0); period_ms > 0) {
     answer.AsObject()->Set("NextContactMs",
                            context.heartbeats.NextContact({fleet, device}, period_ms));

@@ -8,6 +8,7 @@
 #include "server/api/context.h"
 #include "server/api/lookup.h"
 #include "server/api/paging.h"
+#include "server/api/registry.h"
 #include "server/api/rollout.h"
 #include "server/api/wire.h"
 
@@ -77,6 +78,14 @@ Status CheckModelConfigs(store::Transaction& transaction, const Input& input) {
   return {};
 }
 
+std::vector<std::string> PackagingJobsOf(const Input& input) {
+  std::vector<std::string> jobs;
+  for (const json::Value& config : input.List("ModelConfigs")) {
+    jobs.push_back(Input(config).Text("EdgePackagingJobName"));
+  }
+  return jobs;
+}
+
 Result<json::Value> CreateEdgeDeploymentPlan(const Context& context, const Call& call) {
   const Input input = call.input();
   const std::string name = input.Text("EdgeDeploymentPlanName");
@@ -92,8 +101,11 @@ Result<json::Value> CreateEdgeDeploymentPlan(const Context& context, const Call&
     if (found) return AlreadyExists("Edge deployment plan with name " + name + " already exists");
     KEDGE_TRY([[maybe_unused]] const auto fleet, NeedFleet(transaction, plan.fleet));
     KEDGE_TRY_STATUS(CheckModelConfigs(transaction, input));
+    KEDGE_TRY_STATUS(
+        CheckQuotaOfTable(transaction, "deployment_plans", context.quotas.plans, "plans"));
     KEDGE_TRY_STATUS(store::InsertPlan(transaction, plan));
     KEDGE_TRY_STATUS(AddStages(transaction, name, input));
+    KEDGE_TRY_STATUS(RegisterPlan(transaction, name, PackagingJobsOf(input), now));
     return PutTags(transaction, input, context.arns.Plan(name));
   };
   KEDGE_TRY_STATUS(call.Write(context.store, work));

@@ -4,6 +4,7 @@
 #include "server/api/job_list.h"
 #include "server/api/lookup.h"
 #include "server/api/paging.h"
+#include "server/api/registry.h"
 #include "server/api/wire.h"
 #include "server/jobs/component.h"
 #include "server/jobs/model_input.h"
@@ -25,6 +26,16 @@ Status CheckOrder(const Input& input) {
   return {};
 }
 
+// "" for a job that does not exist: the write that follows says so.
+Result<std::string> FindSourceDigest(const Context& context, const std::string& compilation_job) {
+  std::optional<store::CompilationJob> job;
+  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(job, store::FindCompilationJob(transaction, compilation_job));
+    return {};
+  }));
+  return job ? SourceDigest(context, *job) : std::string();
+}
+
 Result<json::Value> CreateEdgePackagingJob(const Context& context, const Call& call) {
   const Input input = call.input();
   KEDGE_TRY_STATUS(CheckOrder(input));
@@ -37,6 +48,7 @@ Result<json::Value> CreateEdgePackagingJob(const Context& context, const Call& c
                                 .created = now,
                                 .modified = now,
                                 .queue = input.Text("ModelName")};
+  KEDGE_TRY(const std::string source_sha256, FindSourceDigest(context, job.compilation_job));
   const auto work = [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(const auto found, store::FindPackagingJob(transaction, job.name));
     if (found) return AlreadyExists("Edge packaging job with name " + job.name + " already exists");
@@ -45,7 +57,10 @@ Result<json::Value> CreateEdgePackagingJob(const Context& context, const Call& c
       return InvalidArgument("Compilation job " + compiled.name + " is " + compiled.status +
                              ", must be COMPLETED");
     }
+    KEDGE_TRY_STATUS(CheckQuotaOfTable(transaction, "packaging_jobs", context.quotas.packaging_jobs,
+                                       "packaging jobs"));
     KEDGE_TRY_STATUS(store::InsertPackagingJob(transaction, job));
+    KEDGE_TRY_STATUS(RegisterPackaging(context, transaction, call, compiled, job, source_sha256));
     return PutTags(transaction, input, context.arns.PackagingJob(job.name));
   };
   KEDGE_TRY_STATUS(call.Write(context.store, work));

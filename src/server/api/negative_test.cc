@@ -1,162 +1,215 @@
-// Negative cases made from the descriptions: for every constraint of every operation one request
-// that violates this constraint and, where possible, no other. Each must be refused as AWS does.
+// Negative cases made from the descriptions, sent over HTTP with signatures as any client sends
+// them: for every constraint of every operation requests that violate it. Each must be refused as
+// AWS does it, and none may change a row.
 // SPDX-License-Identifier: Apache-2.0
-#include <functional>
+#include <atomic>
 #include <gtest/gtest.h>
+#include <mutex>
+#include <thread>
 
-#include "server/schema/pattern.h"
+#include "http/client.h"
+#include "http/server.h"
+#include "http/sigv4.h"
 #include "server/testing/test_server.h"
+#include "server/testing/violations.h"
+#include "store/migrate.h"
+#include "store/tables/access_keys.h"
 
 namespace kedge::server {
 namespace {
 
-// A value that passes every constraint of the shape; optional members only if `all`.
-json::Value Valid(const Shape& shape, bool all);
+constexpr size_t kConnections = 8;
+constexpr size_t kConstraintCasesMin = 1500;
 
-std::string ValidText(const Shape& shape) {
-  if (!shape.enumeration.empty()) return shape.enumeration.front();
-  if (shape.pattern != nullptr) return shape.example;
-  return std::string(static_cast<size_t>(std::max<int64_t>(shape.min.value_or(1), 1)), 'x');
-}
-
-json::Value Valid(const Shape& shape, bool all) {
-  switch (shape.kind) {
-    case Shape::Kind::kString:
-      return ValidText(shape);
-    case Shape::Kind::kInteger:
-    case Shape::Kind::kLong:
-      return shape.min.value_or(1);
-    case Shape::Kind::kBoolean:
-      return true;
-    case Shape::Kind::kDouble:
-    case Shape::Kind::kTimestamp:
-      return 1.5;
-    case Shape::Kind::kList:
-      return json::Array{Valid(*shape.element, all)};
-    case Shape::Kind::kStructure:
-      break;
-  }
-  json::Object object;
-  for (const Shape::Member& member : shape.members) {
-    if (member.required || all) object.Set(member.name, Valid(*member.shape, all));
-  }
-  return object;
-}
-
-struct Violation {
-  std::string name;  // "DeviceFleetName: too long"
-  json::Value value;
-  const char* words;  // in the message
+struct Case {
+  const Operation* operation;
+  std::string name;
+  std::string body;
+  std::string error;                // the AWS code
+  std::vector<std::string> wanted;  // in the message
 };
 
-// Texts to try against a pattern.
-constexpr const char* kOdd[] = {"_", "é", "a b", "-", "\n", "#", "a_", "!", "\xE2\x82\xAC", ""};
-
-void TextViolations(const Shape& shape, std::vector<Violation>& out) {
-  if (!shape.enumeration.empty())
-    out.push_back({"not in the enum", "NOT-A-VALUE", "enum value set"});
-  if (shape.min.value_or(0) > 0) out.push_back({"too short", "", "greater than or equal"});
-  if (shape.max) {
-    out.push_back(
-        {"too long", std::string(static_cast<size_t>(*shape.max) + 1, 'a'), "less than or equal"});
-  }
-  if (shape.pattern == nullptr) return;
-  for (const char* odd : kOdd) {
-    if (shape.pattern->MatchesAll(odd)) continue;
-    out.push_back({"against the pattern", odd, "regular expression pattern"});
-    return;
-  }
+http::Response NoTransportError(int status, std::string_view message) {
+  http::Response response;
+  response.status = status;
+  response.body = std::string(message);
+  return response;
 }
 
-// Violations of the shape itself, not of what it holds.
-std::vector<Violation> OwnViolations(const Shape& shape) {
-  std::vector<Violation> out;
-  if (shape.kind == Shape::Kind::kString) TextViolations(shape, out);
-  if (shape.kind == Shape::Kind::kInteger || shape.kind == Shape::Kind::kLong) {
-    if (shape.min) out.push_back({"too small", *shape.min - 1, "greater than or equal"});
-    if (shape.max) out.push_back({"too large", *shape.max + 1, "less than or equal"});
+class NegativeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto made = TestServer::Make();
+    ASSERT_TRUE(made) << made.error().message;
+    server_ = std::move(*made);
+    ASSERT_TRUE(server_->store().Write([](store::Transaction& transaction) {
+      return store::InsertAccessKey(
+          transaction, {.id = "ADMIN", .secret = "secret", .role = std::string(store::kRoleAdmin)});
+    }));
+    auto http = http::Server::Start(
+        {},
+        [this](const http::Request& request, const http::Responder& responder) {
+          server_->api().Handle(request, responder);
+        },
+        NoTransportError);
+    ASSERT_TRUE(http) << http.error().message;
+    http_ = std::move(*http);
   }
-  if (shape.kind == Shape::Kind::kList) {
-    if (shape.min.value_or(0) > 0)
-      out.push_back({"too few", json::Array{}, "greater than or equal"});
-    if (shape.max) {
-      json::Array many;
-      for (int64_t i = 0; i <= *shape.max; ++i) many.push_back(Valid(*shape.element, false));
-      out.push_back({"too many", std::move(many), "less than or equal"});
+
+  // All rows of all tables but the audit log, which tells of refused calls.
+  std::string Rows() {
+    std::string rows;
+    const std::string schema(store::SchemaText());
+    constexpr std::string_view kCreate = "CREATE TABLE ";
+    EXPECT_TRUE(server_->store().Read([&](store::Transaction& transaction) -> Status {
+      for (size_t at = schema.find(kCreate); at != std::string::npos;
+           at = schema.find(kCreate, at + 1)) {
+        const size_t begin = at + kCreate.size();
+        const std::string table = schema.substr(begin, schema.find(' ', begin) - begin);
+        if (table.starts_with("audit")) continue;
+        KEDGE_TRY(const store::Rows count, transaction.Query("SELECT COUNT(*) FROM " + table));
+        rows += table + " " + std::to_string(count.at(0).Integer(0)) + "\n";
+      }
+      return {};
+    }));
+    return rows;
+  }
+
+  Result<http::Response> Send(http::Transport& transport, const Case& one) const {
+    http::ClientRequest request;
+    request.method = "POST";
+    const bool has_path = !one.operation->path.empty();
+    request.url = "http://127.0.0.1:" + std::to_string(http_->port()) +
+                  (has_path ? one.operation->path : "/");
+    request.headers.Set("Content-Type",
+                        has_path ? "application/json" : "application/x-amz-json-1.1");
+    if (!has_path) request.headers.Set("X-Amz-Target", one.operation->target);
+    request.body = one.body;
+    KEDGE_TRY_STATUS(http::SignRequest({"ADMIN", "secret", ""}, {"eu-west-1", "sagemaker"},
+                                       server_->clock().NowMs(), request));
+    return transport.Send(request);
+  }
+
+  // "" if the answer is the one wanted, else what is wrong with it.
+  std::string Check(http::Transport& transport, const Case& one) const {
+    const auto response = Send(transport, one);
+    if (!response) return response.error().message;
+    const json::Value body = json::Parse(response->body).value_or(nullptr);
+    const std::string message = body.StringOr("message", "");
+    if (response->status != 400 || body.StringOr("__type", "") != one.error ||
+        response->headers.Get("x-amzn-ErrorType") != one.error ||
+        response->headers.Get("x-amzn-RequestId").empty()) {
+      return std::to_string(response->status) + " " + response->body;
+    }
+    for (const std::string& words : one.wanted) {
+      if (message.find(words) == std::string::npos) return "no '" + words + "' in: " + message;
+    }
+    return "";
+  }
+
+  // Sends them over several connections at a time; the store commits their audit records together.
+  void SendAll(const std::vector<Case>& cases) {
+    const std::string before = Rows();
+    std::atomic<size_t> next = 0;
+    std::mutex mutex;
+    std::vector<std::string> failures;
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < kConnections; ++i) {
+      threads.emplace_back([&] {
+        const auto transport = http::MakeCurlTransport();
+        for (size_t at = next++; at < cases.size(); at = next++) {
+          const std::string wrong = Check(*transport, cases[at]);
+          if (wrong.empty()) continue;
+          std::lock_guard lock(mutex);
+          failures.push_back(cases[at].operation->name + " " + cases[at].name + ": " + wrong);
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (size_t i = 0; i < std::min<size_t>(failures.size(), 20); ++i) ADD_FAILURE() << failures[i];
+    EXPECT_EQ(failures.size(), 0u) << "of " << cases.size();
+    EXPECT_EQ(Rows(), before);
+    RecordProperty("cases", static_cast<int>(cases.size()));
+  }
+
+  std::unique_ptr<TestServer> server_;
+  std::unique_ptr<http::Server> http_;
+};
+
+TEST_F(NegativeTest, EveryConstraintOfEveryOperationIsEnforced) {
+  std::vector<Case> cases;
+  for (const auto& operation : server_->catalogue().operations()) {
+    for (const Violation& violation : ConstraintViolations(operation->input)) {
+      cases.push_back(
+          {.operation = operation.get(),
+           .name = violation.name,
+           .body = json::Write(violation.value),
+           .error = "ValidationException",
+           .wanted = {" validation error", " detected: Value ",
+                      " at '" + violation.path + "' failed to satisfy constraint: Member ",
+                      violation.words}});
     }
   }
-  return out;
+  EXPECT_GE(cases.size(), kConstraintCasesMin);
+  SendAll(cases);
 }
 
-// Every violation of the shape and of what is in it, as whole values of the shape.
-std::vector<Violation> AllViolations(const Shape& shape) {
-  std::vector<Violation> out = OwnViolations(shape);
-  if (shape.kind == Shape::Kind::kList) {
-    for (Violation& inner : AllViolations(*shape.element)) {
-      out.push_back({"[] " + inner.name, json::Array{std::move(inner.value)}, inner.words});
+TEST_F(NegativeTest, EveryMemberOfAWrongTypeIsASerializationException) {
+  std::vector<Case> cases;
+  for (const auto& operation : server_->catalogue().operations()) {
+    for (const Violation& violation : TypeViolations(operation->input)) {
+      cases.push_back({.operation = operation.get(),
+                       .name = violation.name,
+                       .body = json::Write(violation.value),
+                       .error = "SerializationException",
+                       .wanted = {violation.words, " at '" + violation.path + "'"}});
+    }
+    for (const char* body : {"[]", "null", "7", "\"a\"", "{", "{}}", "{\"a\":}", "\xFF"}) {
+      cases.push_back({.operation = operation.get(),
+                       .name = std::string("body ") + body,
+                       .body = body,
+                       .error = "SerializationException",
+                       .wanted = {}});
     }
   }
-  if (shape.kind != Shape::Kind::kStructure) return out;
-  for (const Shape::Member& member : shape.members) {
-    if (member.required) {
-      json::Value without = Valid(shape, false);
-      without.AsObject()->Erase(member.name);
-      out.push_back({member.name + ": absent", std::move(without), "must not be null"});
-    }
-    for (Violation& inner : AllViolations(*member.shape)) {
-      json::Value with = Valid(shape, false);
-      with.AsObject()->Set(member.name, std::move(inner.value));
-      out.push_back({member.name + ": " + inner.name, std::move(with), inner.words});
-    }
-  }
-  return out;
+  SendAll(cases);
 }
 
-TEST(Negative, EveryConstraintOfEveryOperationIsEnforced) {
-  auto server = TestServer::Make();
-  ASSERT_TRUE(server) << server.error().message;
-  size_t cases = 0;
-  for (const auto& operation : (*server)->catalogue().operations()) {
-    for (const Violation& violation : AllViolations(operation->input)) {
-      SCOPED_TRACE(operation->name + " " + violation.name);
-      const Answer answer = (*server)->Call(operation->name, json::Write(violation.value));
-      EXPECT_EQ(answer.status, 400);
-      EXPECT_EQ(answer.error, "ValidationException");
-      EXPECT_NE(answer.message.find("validation error"), std::string::npos) << answer.message;
-      EXPECT_NE(answer.message.find(violation.words), std::string::npos) << answer.message;
-      ++cases;
-    }
-  }
-  RecordProperty("cases", static_cast<int>(cases));
-  EXPECT_GT(cases, 400u);
-}
-
-TEST(Negative, EveryMemberOfTheWrongTypeIsASerializationException) {
-  auto server = TestServer::Make();
-  ASSERT_TRUE(server) << server.error().message;
-  for (const auto& operation : (*server)->catalogue().operations()) {
+// All that is wrong is told at once, in the order of the description.
+TEST_F(NegativeTest, SeveralViolationsAreToldInOneMessage) {
+  std::vector<Case> cases;
+  for (const auto& operation : server_->catalogue().operations()) {
+    std::vector<const Shape::Member*> required;
     for (const Shape::Member& member : operation->input.members) {
-      SCOPED_TRACE(operation->name + " " + member.name);
-      json::Value body = Valid(operation->input, false);
-      const bool is_list = member.shape->kind == Shape::Kind::kList;
-      body.AsObject()->Set(member.name, is_list ? json::Value(true) : json::Value(json::Array{}));
-      const Answer answer = (*server)->Call(operation->name, json::Write(body));
-      EXPECT_EQ(answer.status, 400);
-      EXPECT_EQ(answer.error, "SerializationException");
+      if (member.required) required.push_back(&member);
     }
+    const size_t count = required.size();
+    if (count < 2) continue;
+    Case one{.operation = operation.get(),
+             .name = "nothing given",
+             .body = "{}",
+             .error = "ValidationException",
+             .wanted = {std::to_string(count) + " validation errors detected: "}};
+    for (const Shape::Member* member : required) {
+      std::string field = member->name;
+      field[0] = static_cast<char>(field[0] - 'A' + 'a');
+      one.wanted.push_back("Value null at '" + field +
+                           "' failed to satisfy constraint: Member must not be null");
+    }
+    cases.push_back(std::move(one));
   }
+  EXPECT_GE(cases.size(), 10u);
+  SendAll(cases);
 }
 
 // The generated requests are sound: what is made to be valid is not refused by validation. (It may
 // be refused for what it names.)
-TEST(Negative, WhatIsMadeToBeValidPassesValidation) {
-  auto server = TestServer::Make();
-  ASSERT_TRUE(server) << server.error().message;
-  for (const auto& operation : (*server)->catalogue().operations()) {
+TEST_F(NegativeTest, WhatIsMadeToBeValidPassesValidation) {
+  for (const auto& operation : server_->catalogue().operations()) {
     for (const bool all : {false, true}) {
       SCOPED_TRACE(operation->name + (all ? " with all members" : ""));
       const Answer answer =
-          (*server)->Call(operation->name, json::Write(Valid(operation->input, all)));
+          server_->Call(operation->name, json::Write(ValidValue(operation->input, all)));
       EXPECT_EQ(answer.message.find("validation error"), std::string::npos) << answer.message;
       EXPECT_NE(answer.error, "SerializationException");
       EXPECT_LT(answer.status, 500) << answer.message;

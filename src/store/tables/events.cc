@@ -119,6 +119,7 @@ Result<std::vector<StoredEvent>> ListEvents(Transaction& transaction, const Even
       "SELECT position, id, time_ms, kind, severity, resource, fleet, device, actor, message "
       "FROM events");
   statement.Where("position >", std::optional<int64_t>(0));
+  statement.WhereOneOf("fleet", filter.visible_fleets);
   statement.Where("kind =", filter.kind);
   statement.Where("severity =", filter.severity);
   statement.Where("fleet =", filter.fleet);

@@ -56,6 +56,7 @@ struct StoredEvent {
 };
 
 struct EventFilter {
+  std::vector<std::string> visible_fleets;  // names, or prefixes with '*'; empty: all
   std::optional<std::string> kind;
   std::optional<std::string> severity;
   std::optional<std::string> fleet;

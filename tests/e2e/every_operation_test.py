@@ -1,0 +1,410 @@
+#!/usr/bin/python3
+"""Every operation of the AWS API against the real kedge-server, as unmodified AWS clients call it: results, errors, all paginators.
+
+  every_operation_test.py CLIENT ENGINE
+    CLIENT  boto3 | cli | node     python3-boto3, Debian's AWS CLI, the AWS SDK for JavaScript
+    ENGINE  sqlite | postgresql
+
+One scenario, whoever plays it. What it called is compared with the catalogue (api/operations/): an operation that nobody called fails
+the test, but for those that a client does not have. Exit code 77: the client or the engine cannot be had here.
+SPDX-License-Identifier: Apache-2.0
+"""
+import contextlib
+import glob
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "tests", "servers"))
+import kedge  # noqa: E402
+import postgres  # noqa: E402
+
+ROLE = "arn:aws:iam::000000000000:role/kedge-sagemaker"
+MODEL = os.path.join(ROOT, "examples", "shapes", "shapes.onnx")
+OUTPUT = {"S3OutputLocation": "s3://bucket/out"}
+BUILD = os.path.dirname(kedge.BIN)
+OLD_CLIENTS_LACK = {"DeleteCompilationJob"}  # not in the models of botocore 1.29 and of CLI 2.9
+WAIT_MAX_S = 90
+
+
+class Refused(Exception):
+    def __init__(self, code, message):
+        super().__init__(f"{code}: {message}")
+        self.code, self.message = code, message
+
+
+class Skip(Exception):
+    pass
+
+
+class Boto3:
+    lacks = OLD_CLIENTS_LACK
+
+    def __init__(self, server):
+        import boto3
+        keys = server.administrator()
+        self.clients = {name: boto3.client(name, region_name="eu-west-1", endpoint_url=server.url,
+                                           aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+                                           aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"]) for name in ("sagemaker", "sagemaker-edge")}
+
+    def call(self, service, operation, request, pages=None):
+        from botocore import xform_name
+        from botocore.exceptions import ClientError
+        client, method = self.clients[service], xform_name(operation)
+        try:
+            if pages:
+                return list(client.get_paginator(method).paginate(**request, PaginationConfig={"PageSize": pages}))
+            return getattr(client, method)(**request)
+        except ClientError as error:
+            raise Refused(error.response["Error"]["Code"], error.response["Error"]["Message"]) from None
+
+    def close(self):
+        pass
+
+
+class Cli:
+    """The AWS CLI's own driver, many commands in one process: starting it costs more than a second of CPU each time."""
+    lacks = OLD_CLIENTS_LACK
+
+    def __init__(self, server):
+        try:
+            from awscli.clidriver import create_clidriver
+        except ImportError as error:
+            raise Skip(f"no AWS CLI for /usr/bin/python3: {error}") from None
+        os.environ.update(server.administrator(), AWS_DEFAULT_REGION="eu-west-1", AWS_PAGER="", AWS_MAX_ATTEMPTS="1",
+                          AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null")
+        self.url, self.driver = server.url, create_clidriver()
+
+    def call(self, service, operation, request, pages=None):
+        from botocore import xform_name
+        arguments = [service, xform_name(operation, "-"), "--endpoint-url", self.url, "--output", "json",
+                     "--cli-input-json", json.dumps(request)]
+        if pages:
+            arguments += ["--page-size", str(pages)]
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = self.driver.main(arguments)
+        text = err.getvalue().strip()
+        if code != 0:
+            # An error occurred (CODE) when calling the OPERATION operation: MESSAGE
+            assert "An error occurred (" in text, f"{arguments}: {code} {text}"
+            raise Refused(text.split("(")[1].split(")")[0], text.split("operation: ", 1)[-1])
+        answer = json.loads(out.getvalue()) if out.getvalue().strip() else {}
+        return [answer] if pages else answer  # the CLI puts the pages together
+
+    def close(self):
+        pass
+
+
+class Node:
+    lacks = set()
+
+    def __init__(self, server):
+        folder = self.install()
+        environment = {**os.environ, **server.administrator(), "KEDGE_URL": server.url}
+        self.process = subprocess.Popen(["node", "drive.mjs"], cwd=folder, env=environment, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    @staticmethod
+    def install():
+        """A folder below the build with what package-lock.json names; installed once."""
+        if shutil.which("node") is None or shutil.which("npm") is None:
+            raise Skip("no node and npm")
+        source = os.path.join(HERE, "node")
+        with open(os.path.join(source, "package-lock.json"), "rb") as lock:
+            digest = hashlib.sha256(lock.read()).hexdigest()[:16]
+        folder = os.path.join(BUILD, "test", f"node-{digest}")
+        if not os.path.exists(os.path.join(folder, "installed")):
+            os.makedirs(folder, exist_ok=True)
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(os.path.join(source, name), folder)
+            done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=240, check=False)
+            if done.returncode != 0:
+                raise Skip(f"npm ci: {done.stdout[-400:]}")
+            with open(os.path.join(folder, "installed"), "w", encoding="utf-8"):
+                pass
+        shutil.copy(os.path.join(source, "drive.mjs"), folder)
+        return folder
+
+    def call(self, service, operation, request, pages=None):
+        line = {"service": service, "operation": operation, "input": request}
+        if pages:
+            line["pages"] = pages
+        self.process.stdin.write(json.dumps(line) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        if "error" in answer:
+            assert answer["error"]["requestId"], answer
+            raise Refused(answer["error"]["name"], answer["error"]["message"])
+        return answer["items"] if pages else answer["answer"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(30)
+
+
+class Player:
+    """Calls operations and notes which."""
+
+    def __init__(self, client):
+        self.client, self.called = client, set()
+
+    def __call__(self, operation, **request):
+        edge = operation in ("GetDeployments", "GetDeviceRegistration", "SendHeartbeat")
+        answer = self.client.call("sagemaker-edge" if edge else "sagemaker", operation, request)
+        self.called.add(operation)
+        return answer
+
+    def pages(self, operation, key, page_size=1, **request):
+        """The items of all pages of the client's own paginator."""
+        pages = self.client.call("sagemaker", operation, request, page_size)
+        self.called.add(operation)
+        return [item for page in pages for item in page.get(key, [])]
+
+    def by_hand(self, operation, key, **request):
+        """The same with NextToken, where SDKs have no paginator."""
+        items, token = [], {}
+        while True:
+            answer = self(operation, **request, **token)
+            items += answer[key]
+            if not answer.get("NextToken"):
+                return items
+            token = {"NextToken": answer["NextToken"]}
+
+    def refused(self, code, words, operation, **request):
+        try:
+            self(operation, **request)
+        except Refused as error:
+            self.called.add(operation)
+            assert error.code == code and words in error.message, f"{operation}: {error}, wanted {code}: {words}"
+            return
+        raise AssertionError(f"{operation} was not refused")
+
+    def ended(self, operation, key, **request):
+        deadline = time.monotonic() + WAIT_MAX_S
+        while True:
+            answer = self(operation, **request)
+            if answer[key] in ("COMPLETED", "FAILED", "STOPPED"):
+                return answer
+            assert time.monotonic() < deadline, f"{request}: still {answer[key]}"
+            time.sleep(0.1)
+
+
+def names(items, member):
+    return [item[member] for item in items]
+
+
+def equal(got, wanted):
+    assert got == wanted, f"{got} is not {wanted}"
+
+
+def fleets(play):
+    for fleet in ("lab", "roof", "yard"):
+        play("CreateDeviceFleet", DeviceFleetName=fleet, OutputConfig=OUTPUT, RoleArn=ROLE, Description=f"cameras of the {fleet}",
+             EnableIotRoleAlias=True, Tags=[{"Key": "site", "Value": fleet}])
+    play.refused("ResourceInUse", "already exists", "CreateDeviceFleet", DeviceFleetName="lab", OutputConfig=OUTPUT)
+    play.refused("ValidationException", "satisfy regular expression pattern", "CreateDeviceFleet", DeviceFleetName="a_b", OutputConfig=OUTPUT)
+    fleet = play("DescribeDeviceFleet", DeviceFleetName="lab")
+    equal(fleet["DeviceFleetArn"], "arn:aws:sagemaker:us-east-1:000000000000:device-fleet/lab")
+    equal((fleet["RoleArn"], fleet["OutputConfig"]), (ROLE, OUTPUT))
+    equal(fleet["IotRoleAlias"], "arn:aws:iot:us-east-1:000000000000:rolealias/SageMakerEdge-lab")
+    assert fleet["CreationTime"] and fleet["LastModifiedTime"]
+    play.refused("ValidationException", "No devicefleet with name", "DescribeDeviceFleet", DeviceFleetName="none")
+    play("UpdateDeviceFleet", DeviceFleetName="lab", Description="changed", OutputConfig={"S3OutputLocation": "s3://bucket/new"})
+    fleet = play("DescribeDeviceFleet", DeviceFleetName="lab")
+    equal((fleet["Description"], fleet["OutputConfig"]["S3OutputLocation"], fleet["RoleArn"]), ("changed", "s3://bucket/new", ROLE))
+    equal(names(play.pages("ListDeviceFleets", "DeviceFleetSummaries", SortBy="NAME"), "DeviceFleetName"), ["lab", "roof", "yard"])
+    equal(names(play.pages("ListDeviceFleets", "DeviceFleetSummaries", SortBy="LAST_MODIFIED_TIME", SortOrder="Descending"),
+                "DeviceFleetName")[0], "lab")
+    equal(names(play.pages("ListDeviceFleets", "DeviceFleetSummaries", NameContains="ar"), "DeviceFleetName"), ["yard"])
+    return fleet["DeviceFleetArn"]
+
+
+def devices(play):
+    play("RegisterDevices", DeviceFleetName="lab", Tags=[{"Key": "batch", "Value": "1"}],
+         Devices=[{"DeviceName": f"camera-{i}", "IotThingName": f"thing-{i}", "Description": "new"} for i in range(1, 6)])
+    play.refused("ValidationException", "already registered", "RegisterDevices", DeviceFleetName="lab", Devices=[{"DeviceName": "camera-1"}])
+    play("UpdateDevices", DeviceFleetName="lab", Devices=[{"DeviceName": "camera-1", "Description": "at the gate"}])
+    device = play("DescribeDevice", DeviceFleetName="lab", DeviceName="camera-1")
+    assert device["Description"] == "at the gate" and "IotThingName" not in device, device
+    models = [{"ModelName": f"model-{i:02}", "ModelVersion": "1.0"} for i in range(12)]
+    play("SendHeartbeat", DeviceFleetName="lab", DeviceName="camera-1", AgentVersion="1.2.3", Models=models,
+         AgentMetrics=[{"Dimension": "cpu/0", "MetricName": "CpuUse", "Value": 0.5}])
+    play("SendHeartbeat", DeviceFleetName="lab", DeviceName="camera-2", AgentVersion="1.2.3")
+    device = play("DescribeDevice", DeviceFleetName="lab", DeviceName="camera-1")
+    assert device["LatestHeartbeat"] and device["AgentVersion"] == "1.2.3", device
+    shown = play.by_hand("DescribeDevice", "Models", DeviceFleetName="lab", DeviceName="camera-1")
+    equal(names(shown, "ModelName"), names(models, "ModelName"))
+    equal(names(play.pages("ListDevices", "DeviceSummaries", 2, DeviceFleetName="lab"), "DeviceName"), [f"camera-{i}" for i in range(1, 6)])
+    equal(names(play.pages("ListDevices", "DeviceSummaries", ModelName="model-0"), "DeviceName"), ["camera-1"])
+    report = play("GetDeviceFleetReport", DeviceFleetName="lab")
+    equal((report["DeviceStats"]["RegisteredDeviceCount"], report["DeviceStats"]["ConnectedDeviceCount"]), (5, 2))
+    equal(report["AgentVersions"], [{"Version": "1.2.3", "AgentCount": 2}])
+    equal(report["ModelStats"][0]["ConnectedDeviceCount"], 1)
+    equal(play("GetDeviceRegistration", DeviceFleetName="lab", DeviceName="camera-1")["DeviceRegistration"], "REGISTERED")
+    equal(play("GetDeviceRegistration", DeviceFleetName="lab", DeviceName="nobody")["DeviceRegistration"], "NOT_REGISTERED")
+
+
+def tags(play, arns):
+    for arn in arns:
+        before = len(play.pages("ListTags", "Tags", 50, ResourceArn=arn))
+        added = play("AddTags", ResourceArn=arn, Tags=[{"Key": f"k{i}", "Value": str(i)} for i in range(50 - before)])["Tags"]
+        equal(len(added), 50)
+        play.refused("ResourceLimitExceeded", "50", "AddTags", ResourceArn=arn, Tags=[{"Key": "more", "Value": ""}])
+        play("DeleteTags", ResourceArn=arn, TagKeys=["k0", "k1", "never"])
+        equal(len(play.pages("ListTags", "Tags", 50, ResourceArn=arn)), 48)
+    play.refused("ValidationException", "No resource", "ListTags", ResourceArn=arns[0] + "x")
+
+
+def compilation_request(name, seconds=300, **more):
+    return {"CompilationJobName": name, "RoleArn": ROLE, "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
+            "InputConfig": {"S3Uri": "s3://bucket/shapes.onnx", "DataInputConfig": "{'image':[1,1,32,32]}", "Framework": "ONNX"},
+            "OutputConfig": {**OUTPUT, "TargetPlatform": {"Os": "LINUX", "Arch": "X86_64"}}, **more}
+
+
+def jobs(play):
+    made = play("CreateCompilationJob", **compilation_request("compile", Tags=[{"Key": "team", "Value": "vision"}]))
+    job = play.ended("DescribeCompilationJob", "CompilationJobStatus", CompilationJobName="compile")
+    equal((job["CompilationJobStatus"], job["FailureReason"]), ("COMPLETED", ""))
+    equal(job["ModelArtifacts"]["S3ModelArtifacts"], "s3://bucket/out/shapes-LINUX_X86_64.tar.gz")
+    assert job["ModelDigests"]["ArtifactDigest"] and job["CompilationEndTime"], job
+    play.refused("ResourceInUse", "already exists", "CreateCompilationJob", **compilation_request("compile"))
+    both = compilation_request("both")
+    both["OutputConfig"]["TargetDevice"] = "rasp4b"
+    play.refused("ValidationException", "TargetDevice", "CreateCompilationJob", **both)
+    play("CreateCompilationJob", **compilation_request("second"))
+    play("StopCompilationJob", CompilationJobName="second")
+    play.ended("DescribeCompilationJob", "CompilationJobStatus", CompilationJobName="second")
+    play.refused("ResourceNotFound", "No compilation job", "StopCompilationJob", CompilationJobName="none")
+    equal(sorted(names(play.pages("ListCompilationJobs", "CompilationJobSummaries", SortBy="Name"), "CompilationJobName")),
+          ["compile", "second"])
+    if "DeleteCompilationJob" not in play.client.lacks:
+        play("DeleteCompilationJob", CompilationJobName="second")
+        play.refused("ResourceNotFound", "No compilation job", "DeleteCompilationJob", CompilationJobName="second")
+    package = {"CompilationJobName": "compile", "ModelName": "shapes", "ModelVersion": "1.0", "RoleArn": ROLE, "OutputConfig": OUTPUT}
+    play("CreateEdgePackagingJob", EdgePackagingJobName="package", **package)
+    packaged = play.ended("DescribeEdgePackagingJob", "EdgePackagingJobStatus", EdgePackagingJobName="package")
+    equal(packaged["EdgePackagingJobStatus"], "COMPLETED")
+    equal(packaged["ModelArtifact"], "s3://bucket/out/shapes-1.0.tar.gz")
+    assert packaged["ModelSignature"], packaged
+    play("CreateEdgePackagingJob", EdgePackagingJobName="other", **{**package, "ModelVersion": "2.0"})
+    play("StopEdgePackagingJob", EdgePackagingJobName="other")
+    play.ended("DescribeEdgePackagingJob", "EdgePackagingJobStatus", EdgePackagingJobName="other")
+    equal(names(play.pages("ListEdgePackagingJobs", "EdgePackagingJobSummaries", SortBy="NAME"), "EdgePackagingJobName"),
+          ["other", "package"])
+    play.refused("ResourceNotFound", "No edge packaging job", "DescribeEdgePackagingJob", EdgePackagingJobName="none")
+    return [made["CompilationJobArn"], packaged["EdgePackagingJobArn"]]
+
+
+def stage(name, **selection):
+    return {"StageName": name, "DeviceSelectionConfig": selection, "DeploymentConfig": {"FailureHandlingPolicy": "DO_NOTHING"}}
+
+
+def deployments(play):
+    plan = {"EdgeDeploymentPlanName": "plan"}
+    arn = play("CreateEdgeDeploymentPlan", **plan, DeviceFleetName="lab", ModelConfigs=[
+        {"ModelHandle": "shapes", "EdgePackagingJobName": "package"}], Stages=[
+            stage("first", DeviceSubsetType="SELECTION", DeviceNames=["camera-1", "camera-2"])])["EdgeDeploymentPlanArn"]
+    play("CreateEdgeDeploymentPlan", EdgeDeploymentPlanName="later", DeviceFleetName="lab",
+         ModelConfigs=[{"ModelHandle": "shapes", "EdgePackagingJobName": "package"}])
+    play("CreateEdgeDeploymentStage", **plan, Stages=[stage("names", DeviceSubsetType="NAMECONTAINS", DeviceNameContains="camera")])
+    play("CreateEdgeDeploymentStage", **plan, Stages=[stage("all", DeviceSubsetType="PERCENTAGE", Percentage=100)])
+    equal(names(play.pages("ListEdgeDeploymentPlans", "EdgeDeploymentPlanSummaries", SortBy="NAME"), "EdgeDeploymentPlanName"),
+          ["later", "plan"])
+    play("StartEdgeDeploymentStage", **plan, StageName="first")
+    deployment = play("GetDeployments", DeviceFleetName="lab", DeviceName="camera-1")["Deployments"][0]
+    definition = deployment["Definitions"][0]
+    equal((definition["ModelHandle"], definition["S3Url"], definition["Checksum"]["Type"], definition["State"]),
+          ("shapes", "s3://bucket/out/shapes-1.0.tar.gz", "SHA1", "DEPLOY"))
+    equal(names(play.pages("ListStageDevices", "DeviceDeploymentSummaries", **plan, StageName="first"), "DeviceName"),
+          ["camera-1", "camera-2"])
+    play.refused("ResourceInUse", "", "DeleteEdgeDeploymentStage", **plan, StageName="first")
+    play.refused("ResourceInUse", "", "DeleteEdgeDeploymentPlan", **plan)
+    play("SendHeartbeat", DeviceFleetName="lab", DeviceName="camera-1", AgentVersion="1.2.3", DeploymentResult={
+        "DeploymentName": deployment["DeploymentName"], "DeploymentStatus": "SUCCESS", "DeploymentModels": [
+            {"ModelHandle": "shapes", "DesiredState": "DEPLOY", "State": "DEPLOY", "Status": "SUCCESS"}]})
+    described = play("DescribeEdgeDeploymentPlan", **plan)
+    equal((described["EdgeDeploymentSuccess"], described["EdgeDeploymentPending"], described["EdgeDeploymentFailed"]), (1, 1, 0))
+    equal(names(play.by_hand("DescribeEdgeDeploymentPlan", "Stages", **plan, MaxResults=1), "StageName"), ["first", "names", "all"])
+    play("StopEdgeDeploymentStage", **plan, StageName="first")
+    play("DeleteEdgeDeploymentStage", **plan, StageName="all")
+    play.refused("ResourceNotFound", "", "DescribeEdgeDeploymentPlan", EdgeDeploymentPlanName="none")
+    return arn
+
+
+def clean_up(play):
+    for plan in ("plan", "later"):
+        play("DeleteEdgeDeploymentPlan", EdgeDeploymentPlanName=plan)
+    play.refused("ResourceInUse", "registered devices", "DeleteDeviceFleet", DeviceFleetName="lab")
+    play("DeregisterDevices", DeviceFleetName="lab", DeviceNames=[f"camera-{i}" for i in range(1, 6)])
+    for fleet in ("lab", "roof", "yard"):
+        play("DeleteDeviceFleet", DeviceFleetName=fleet)
+    equal(play.pages("ListDeviceFleets", "DeviceFleetSummaries"), [])
+
+
+def catalogue():
+    operations = set()
+    for path in glob.glob(os.path.join(ROOT, "api", "operations", "*", "*.json")):
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        if document["service"] in ("sagemaker", "sagemaker-edge"):
+            operations |= document.get("operations", {}).keys()
+    return operations
+
+
+def scenario(play):
+    fleet_arn = fleets(play)
+    devices(play)
+    job_arns = jobs(play)
+    plan_arn = deployments(play)
+    tags(play, [fleet_arn, fleet_arn + "/device/camera-1", *job_arns, plan_arn])
+    clean_up(play)
+
+
+def run(client_class, arguments):
+    with tempfile.TemporaryDirectory() as folder:
+        server = kedge.Server(os.path.join(folder, "data"), arguments)
+        try:
+            s3 = server.client("s3")
+            s3.create_bucket(Bucket="bucket")
+            with open(MODEL, "rb") as model:
+                s3.put_object(Bucket="bucket", Key="shapes.onnx", Body=model.read())
+            play = Player(client_class(server))
+            try:
+                scenario(play)
+            finally:
+                play.client.close()
+        except BaseException:
+            print(server.log_text()[-4000:])
+            raise
+        finally:
+            server.stop()
+    left = catalogue() - play.called - play.client.lacks
+    print(f"{len(play.called)} operations called" + (f"; nobody called {sorted(left)}" if left else ""))
+    return 1 if left else 0
+
+
+def main():
+    client, engine = sys.argv[1:]
+    client_class = {"boto3": Boto3, "cli": Cli, "node": Node}[client]
+    try:
+        if engine == "sqlite":
+            return run(client_class, [])
+        with postgres.Postgres() as database:
+            return run(client_class, ["--database", database.create_database()])
+    except (Skip, postgres.Missing) as reason:
+        print(f"skipped: {reason}")
+        return 77
+
+
+if __name__ == "__main__":
+    sys.exit(main())

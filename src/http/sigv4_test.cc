@@ -479,6 +479,119 @@ TEST(SigV4, EachRefusalBeginsWithItsCode) {
   }
 }
 
+constexpr EpochMs kFifteenMinutes = 15 * 60'000;
+
+std::string CodeOf(const Result<VerifiedIdentity>& identity) {
+  if (identity) return "";
+  return identity.error().message.substr(0, identity.error().message.find(':'));
+}
+
+TEST(SigV4, ASignatureCountsFifteenMinutesEitherWayAndNotAMomentLonger) {
+  const Request request = Received(Signed("sagemaker", "http://h:1/"));
+  const struct {
+    const char* name;
+    EpochMs skew;
+    const char* code;
+  } cases[] = {
+      {"now", 0, ""},
+      {"late", kFifteenMinutes, ""},
+      {"early", -kFifteenMinutes, ""},
+      {"too late", kFifteenMinutes + 1, "RequestExpired"},
+      {"too early", -kFifteenMinutes - 1, "RequestExpired"},
+      {"a day late", 24 * 4 * kFifteenMinutes, "RequestExpired"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    EXPECT_EQ(CodeOf(VerifyRequest(request, LookUp, kServices, kNow + c.skew)), c.code);
+  }
+}
+
+TEST(SigV4, APresignedUrlCountsUntilItsEndWhateverTheSkewIs) {
+  for (const char* service : {"s3", "sagemaker"}) {
+    SCOPED_TRACE(service);
+    ClientRequest sent;
+    sent.method = "GET";
+    sent.url =
+        PresignUrl({kKeyId, kSecret, ""}, {"eu-1", service}, kNow, "GET", "http://h:1/b/k", 3600)
+            .value();
+    const auto at = [&](EpochMs now) {
+      return CodeOf(VerifyRequest(Received(sent), LookUp, kServices, now));
+    };
+    EXPECT_EQ(at(kNow), "");
+    EXPECT_EQ(at(kNow + 3'600'000), "");
+    EXPECT_EQ(at(kNow + 3'600'001), "RequestExpired");
+    EXPECT_EQ(at(kNow - kFifteenMinutes), "");
+    EXPECT_EQ(at(kNow - kFifteenMinutes - 1), "RequestExpired");
+  }
+}
+
+// Within its time the very same request may come again, as with AWS; nothing of it may differ.
+TEST(SigV4, AReplayIsTheSameRequestOrNothing) {
+  const Request request = Received(Signed("sagemaker", "http://h:1/?a=1"));
+  EXPECT_EQ(CodeOf(VerifyRequest(request, LookUp, kServices, kNow)), "");
+  EXPECT_EQ(CodeOf(VerifyRequest(request, LookUp, kServices, kNow + kFifteenMinutes)), "");
+  Request later = request;
+  later.headers.Set("X-Amz-Date", FormatBasicIso8601(kNow + kFifteenMinutes));
+  EXPECT_EQ(CodeOf(VerifyRequest(later, LookUp, kServices, kNow + kFifteenMinutes)),
+            "InvalidSignatureException");
+}
+
+TEST(SigV4, EveryHeaderThatMeansSomethingMustBeSigned) {
+  const struct {
+    const char* name;
+    std::function<void(Request&)> change;
+  } cases[] = {
+      {"target", [](Request& r) { r.headers.Set("X-Amz-Target", "SageMaker.DeleteDeviceFleet"); }},
+      {"copy source", [](Request& r) { r.headers.Set("x-amz-copy-source", "/b/k"); }},
+      {"acl", [](Request& r) { r.headers.Set("X-AMZ-ACL", "public-read"); }},
+      {"unknown", [](Request& r) { r.headers.Set("x-amz-anything", "1"); }},
+      {"host",
+       [](Request& r) {
+         std::string value = r.headers.Get("Authorization");
+         ReplaceIn(value, "SignedHeaders=host;", "SignedHeaders=");
+         r.headers.Set("Authorization", value);
+       }},
+      {"date",
+       [](Request& r) {
+         std::string value = r.headers.Get("Authorization");
+         ReplaceIn(value, ";x-amz-date", "");
+         r.headers.Set("Authorization", value);
+       }},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    Request request = Received(Signed("sagemaker", "http://h:1/"));
+    c.change(request);
+    EXPECT_EQ(CodeOf(VerifyRequest(request, LookUp, kServices, kNow)), "IncompleteSignature");
+  }
+}
+
+TEST(SigV4, ASessionTokenMustBelongToItsKey) {
+  const auto verify = [](const ClientRequest& sent, const std::string& expected) {
+    VerifyOptions options;
+    options.token_is_valid = [&](const std::string& id, const std::string& token) {
+      return id == kKeyId && token == expected;
+    };
+    return CodeOf(VerifyRequest(Received(sent), LookUp, kServices, kNow, options));
+  };
+  ClientRequest in_header;
+  in_header.method = "POST";
+  in_header.url = "http://h:1/";
+  ASSERT_TRUE(SignRequest({kKeyId, kSecret, "token"}, {"eu-1", "sagemaker"}, kNow, in_header));
+  ClientRequest in_query;
+  in_query.method = "GET";
+  in_query.url =
+      PresignUrl({kKeyId, kSecret, "token"}, {"eu-1", "s3"}, kNow, "GET", "http://h:1/b/k", 60)
+          .value();
+  for (const ClientRequest& sent : {in_header, in_query}) {
+    SCOPED_TRACE(sent.url);
+    EXPECT_EQ(verify(sent, "token"), "");
+    EXPECT_EQ(verify(sent, "another"), "InvalidClientTokenId");
+    EXPECT_EQ(CodeOf(VerifyRequest(Received(sent), LookUp, kServices, kNow)),
+              "InvalidClientTokenId");
+  }
+}
+
 TEST(SigV4, SpooledBodyWithoutDigestIsRefused) {
   Request request = Received(Signed("sagemaker", "http://h:1/"));
   request.body_file = "/nowhere";

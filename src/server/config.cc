@@ -52,6 +52,10 @@ void DeclareServing(Flags& flags, Config& config) {
                 std::string("most ") + quota.what + "; more are a ResourceLimitExceeded")
         .Range(1, INT64_MAX);
   }
+  flags
+      .Option("--rate-limit", &config.rate_limit,
+              "calls a second of one access key or user, twice as many at once; 0: no limit")
+      .Range(0, 1'000'000);
   flags.Flag(
       "--unsandboxed-jobs", &config.unsandboxed_jobs,
       "compile without a sandbox: only where no namespace can be made and models are trusted");

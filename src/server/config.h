@@ -32,6 +32,7 @@ struct Config {
   int64_t compile_jobs = 0;              // at a time; set from the cores by DeclareServing
   Quotas quotas;
   int64_t connected_minutes = 15;  // since its last heartbeat a device counts as connected
+  int64_t rate_limit = 1000;       // calls a second of one access key; 0: none
   bool unsandboxed_jobs = false;
   std::string metrics_listen;    // ADDRESS:PORT of GET /metrics; empty: not served
   std::string access_log;        // a file, "-" for standard output; empty: none

@@ -13,14 +13,17 @@ namespace {
 
 constexpr size_t kBodyBytesMax = 4u << 20;  // of one call
 // Described, and not written yet.
-constexpr std::array<std::string_view, 2> kAwaited = {
-    "DeleteEdgeDeploymentPlan", "DeleteEdgeDeploymentStage"};
+constexpr std::array<std::string_view, 2> kAwaited = {"DeleteEdgeDeploymentPlan",
+                                                      "DeleteEdgeDeploymentStage"};
 constexpr std::array<std::string_view, 1> kServices = {"sagemaker"};
 
 }  // namespace
 
 Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context& context) {
   std::unique_ptr<Api> api(new Api(catalogue, context));
+  AddAccessKeyRoutes(api->router_, api->context_);
+  AddUserRoutes(api->router_, api->context_);
+  AddAuditRoutes(api->router_, api->context_);
   AddDeviceFleetRoutes(api->router_, api->context_);
   AddFleetReportRoutes(api->router_, api->context_);
   AddTagRoutes(api->router_, api->context_);
@@ -56,7 +59,7 @@ Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context
 }
 
 bool Api::Owns(const http::Request& request) const {
-  if (request.headers.Find("X-Amz-Target") != nullptr) return true;
+  if (request.headers.Find("X-Amz-Target") != nullptr || SessionDoor::Owns(request)) return true;
   return request.method == "POST" && catalogue_.FindByPath(request.path()) != nullptr;
 }
 
@@ -69,16 +72,23 @@ Result<const Operation*> Api::FindOperation(const http::Request& request) const 
 }
 
 std::string Api::OperationName(const http::Request& request) const {
+  if (SessionDoor::Owns(request)) return "Session";
   const auto operation = FindOperation(request);
   return operation ? (*operation)->name : "unknown";
 }
 
+AwsError Api::Throttled(const Operation& operation) {
+  // The AWS clients wait and try again on either; a device that knows only HTTP on 429.
+  const bool is_rest = !operation.path.empty();
+  return {is_rest ? 429 : 400, "ThrottlingException", "Rate exceeded"};
+}
+
 void Api::Handle(const http::Request& request, const http::Responder& responder) const {
-  auto identity = context_.authenticator.Authenticate(request, kServices);
+  if (SessionDoor::Owns(request)) return responder(session_door_->Handle(request));
+  const auto identity = context_.authenticator.Authenticate(request, kServices);
   if (!identity) {
     return responder(ErrorResponse(ToAws(identity.error(), nullptr), NewRequestId()));
   }
-  identity->source = request.peer.substr(0, request.peer.rfind(':'));
   HandleFor(request, *identity, responder);
 }
 
@@ -88,6 +98,9 @@ void Api::HandleFor(const http::Request& request, const Identity& identity,
   if (!operation) {
     return responder(ErrorResponse({400, "UnknownOperationException", operation.error().message},
                                    NewRequestId()));
+  }
+  if (!context_.authenticator.MayCall(identity)) {
+    return responder(ErrorResponse(Throttled(**operation), NewRequestId()));
   }
   if (!request.body_file.empty() || request.body.size() > kBodyBytesMax) {
     return responder(
@@ -161,6 +174,10 @@ void Api::Call(const Operation& operation, const std::string& text, const Identi
                                                .resource = AuditResource(operation, body),
                                                .request_id = serving.request_id,
                                                .source = identity.source});
+  }
+  // Who may not call is not told what is wrong with the request.
+  if (const auto status = AuthoriseRole(identity, operation); !status) {
+    return Refuse(serving, ToAws(status.error(), &operation));
   }
   if (malformed) return Refuse(serving, *malformed);
   if (const auto status = Authorise(context_.store, identity, operation, body); !status) {

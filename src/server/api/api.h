@@ -5,6 +5,7 @@
 #include "http/server.h"
 #include "server/api/context.h"
 #include "server/api/wire.h"
+#include "server/auth/session_door.h"
 
 namespace kedge::server {
 
@@ -29,15 +30,21 @@ class Api {
 
  private:
   Api(const Catalogue& catalogue, const Context& context)
-      : catalogue_(catalogue), context_(context) {}
+      : catalogue_(catalogue),
+        context_(context),
+        session_door_(std::make_unique<SessionDoor>(context.store, context.clock, context.signer,
+                                                    context.authenticator.sessions())) {}
   struct Serving;
   Result<const Operation*> FindOperation(const http::Request& request) const;
   // Answers, after the call's record is in the audit log if it is not there yet.
   void Finish(const Serving& serving, http::Response response, const std::string& result) const;
   void Refuse(const Serving& serving, const AwsError& error) const;
 
+  static AwsError Throttled(const Operation& operation);
+
   const Catalogue& catalogue_;
   Context context_;
+  std::unique_ptr<SessionDoor> session_door_;
   Router router_;
 };
 

@@ -91,6 +91,9 @@ class Router {
 };
 
 // One function a resource file.
+void AddAccessKeyRoutes(Router& router, const Context& context);
+void AddUserRoutes(Router& router, const Context& context);
+void AddAuditRoutes(Router& router, const Context& context);
 void AddDeviceFleetRoutes(Router& router, const Context& context);
 void AddFleetReportRoutes(Router& router, const Context& context);
 void AddTagRoutes(Router& router, const Context& context);

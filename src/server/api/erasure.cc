@@ -56,7 +56,7 @@ Result<int64_t> EraseRows(const Context& context, store::Transaction& transactio
 
 Result<json::Value> EraseDevice(const Context& context, const Call& call) {
   int64_t rows = 0;
-  KEDGE_TRY_STATUS(context.store.Write([&](store::Transaction& transaction) -> Status {
+  KEDGE_TRY_STATUS(call.Write(context.store, [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(rows, EraseRows(context, transaction, call));
     return {};
   }));

@@ -65,7 +65,7 @@ http::Response ErrorResponse(const AwsError& error, const std::string& request_i
   response.headers.Set("Content-Type", "application/x-amz-json-1.1");
   response.headers.Set("x-amzn-ErrorType", error.code);
   response.headers.Set("x-amzn-RequestId", request_id);
-  if (error.status == 503) response.headers.Set("Retry-After", "1");
+  if (error.status == 503 || error.status == 429) response.headers.Set("Retry-After", "1");
   return response;
 }
 

@@ -19,13 +19,19 @@ Result<std::shared_ptr<const KnownKey>> Authenticator::Find(
   return std::shared_ptr<const KnownKey>(std::move(key));
 }
 
-Result<Identity> Authenticator::Authenticate(const http::Request& request,
-                                             std::span<const std::string_view> services) const {
+Result<Identity> Authenticator::AuthenticateSigned(
+    const http::Request& request, std::span<const std::string_view> services) const {
+  const std::string address = AddressOf(request);
   std::shared_ptr<const KnownKey> key;
-  Status read;
+  Status lookup_status;
   const auto lookup = [&](const std::string& id) -> std::optional<std::string> {
+    // Only a key that costs a read of the store is refused: a good neighbour goes on.
+    if (!keys_.IsRemembered(id) && !failures_.HasToken(address)) {
+      lookup_status = ResourceExhausted("too many requests from " + address + " failed");
+      return std::nullopt;
+    }
     auto found = Find(id);
-    if (!found) read = found.error();
+    if (!found) lookup_status = found.error();
     if (!found || *found == nullptr) return std::nullopt;
     key = std::move(*found);
     return key->secret;
@@ -35,13 +41,26 @@ Result<Identity> Authenticator::Authenticate(const http::Request& request,
   };
   const auto verified = http::VerifyRequest(request, lookup, services, clock_.NowMs(),
                                             {.cache = &cache_, .token_is_valid = token_is_valid});
-  if (!read) return read.error();
-  if (!verified) return verified.error();
+  if (!lookup_status) return lookup_status.error();
+  if (!verified) {
+    failures_.Take(address);
+    return verified.error();
+  }
   KEDGE_CHECK(key != nullptr);
   if (!temporary_keys_.Read(verified->access_key_id)) {
     keys_.NoteUse(verified->access_key_id, *key);
   }
   return key->identity;
+}
+
+Result<Identity> Authenticator::Authenticate(const http::Request& request,
+                                             std::span<const std::string_view> services) const {
+  const bool by_session =
+      request.headers.Find("Authorization") == nullptr && SessionToken(request).has_value();
+  auto identity =
+      by_session ? sessions_.Authenticate(request) : AuthenticateSigned(request, services);
+  if (identity) identity->source = AddressOf(request);
+  return identity;
 }
 
 }  // namespace kedge::server

@@ -72,8 +72,7 @@ Error Denied(const Identity& identity, const std::string& what) {
   return PermissionDenied(who + " is not authorized to " + what);
 }
 
-Status CheckDevice(const Identity& identity, const Operation& operation, const json::Value& body) {
-  if (operation.access != Role::kDevice) return Denied(identity, "perform " + operation.name);
+Status CheckDevice(const Identity& identity, const json::Value& body) {
   if (body.StringOr("DeviceName", "") != identity.device ||
       body.StringOr("DeviceFleetName", "") != identity.fleet) {
     return Denied(identity, "act for another device");
@@ -88,10 +87,16 @@ Role LeastRole(const Operation& operation) {
 
 }  // namespace
 
+Status AuthoriseRole(const Identity& identity, const Operation& operation) {
+  const bool may = identity.IsDevice() ? operation.access == Role::kDevice
+                                       : identity.role >= LeastRole(operation);
+  return may ? Status() : Denied(identity, "perform " + operation.name);
+}
+
 Status Authorise(store::Store& store, const Identity& identity, const Operation& operation,
                  const json::Value& body) {
-  if (identity.IsDevice()) return CheckDevice(identity, operation, body);
-  if (identity.role < LeastRole(operation)) return Denied(identity, "perform " + operation.name);
+  KEDGE_TRY_STATUS(AuthoriseRole(identity, operation));
+  if (identity.IsDevice()) return CheckDevice(identity, body);
   if (!identity.IsRestricted() || operation.fleets != Operation::Fleets::kNamed) return {};
   KEDGE_TRY(const Touched touched, TouchedFleets(store, body));
   for (const std::string& fleet : touched.fleets) {

@@ -10,6 +10,9 @@
 
 namespace kedge::server {
 
+// What can be told before the body is read. kPermissionDenied: the role is too low.
+Status AuthoriseRole(const Identity& identity, const Operation& operation);
+
 // kPermissionDenied: the role is too low; a device calls for another one; a caller restricted to
 // fleets names another fleet (by name, by a plan of it, or by an ARN), or names none in an
 // operation that does not say that this is harmless. The store is read for the last only.

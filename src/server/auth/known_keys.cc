@@ -130,6 +130,11 @@ Result<std::shared_ptr<const KnownKey>> KnownKeys::Find(const std::string& id) {
   return key;
 }
 
+bool KnownKeys::IsRemembered(const std::string& id) const {
+  uint64_t ignored = 0;
+  return Remembered(id, ignored) != nullptr;
+}
+
 void KnownKeys::ForgetAll() {
   const std::lock_guard lock(mutex_);
   entries_.clear();

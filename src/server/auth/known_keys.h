@@ -45,6 +45,9 @@ class KnownKeys {
   // remembered.
   Result<std::shared_ptr<const KnownKey>> Find(const std::string& id);
 
+  // Whether Find() would answer without the store.
+  bool IsRemembered(const std::string& id) const;
+
   // After any change of keys or users through this node.
   void ForgetAll();
 

@@ -168,7 +168,8 @@ Status Run(const Config& config, const sigset_t& signals) {
   KEDGE_TRY_STATUS(RepairCountsIfMarked(*store));
   Heartbeats heartbeats(*store, clock, NewCounterShard());
   KEDGE_TRY(const Catalogue catalogue, Catalogue::Load(OperationFiles()));
-  const Authenticator authenticator(*store, keyring, clock);
+  const Authenticator authenticator(*store, keyring, clock,
+                                    {.calls_per_second = static_cast<double>(config.rate_limit)});
   const Context context{.store = *store,
                         .blobs = *blobs,
                         .clock = clock,

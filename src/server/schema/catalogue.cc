@@ -172,9 +172,9 @@ Status ForEachMember(const ServiceText& service, std::string_view member, Each e
 
 // Who may call it, and what of it is written down.
 Status ReadAccess(const json::Value& value, Operation& operation) {
-  const std::string access = value.StringOr("access", "operator");
+  const std::string access = value.StringOr("access", "");
   const auto role = ParseRole(access);
-  if (!role) return InvalidArgument("has unknown access '" + access + "'");
+  if (!role) return InvalidArgument("has no role as its access, but '" + access + "'");
   operation.access = *role;
   const std::string fleets = value.StringOr("fleets", "named");
   if (fleets == "filtered") {

@@ -19,7 +19,7 @@ constexpr std::string_view kText = R"({
     "Inners": {"type": "list", "of": "Inner"}
   },
   "operations": {
-    "Do": {"docs": "Does.", "errors": ["ResourceNotFound"], "output": null, "input": {
+    "Do": {"docs": "Does.", "access": "operator", "errors": ["ResourceNotFound"], "output": null, "input": {
       "ItemName": {"shape": "Name", "required": true}, "Count": {"shape": "Count"}, "Names": {"shape": "Names"},
       "Inner": {"shape": "Inner"}, "Inners": {"shape": "Inners"}, "When": {"shape": "timestamp"},
       "Flag": {"shape": "boolean"}, "Ratio": {"shape": "double"}, "Big": {"shape": "long"}}},
@@ -51,7 +51,7 @@ TEST(Catalogue, RefusesANameThatTwoFilesDefine) {
       {"b.json", R"({"service":"s","shapes":{"A":{"type":"integer"}}})"}};
   EXPECT_EQ(Catalogue::Load(shapes).error(), InvalidArgument("b.json: 'A': is defined already"));
   constexpr std::string_view kDo =
-      R"({"service":"s","operations":{"Do":{"docs":"Does.","input":{}}}})";
+      R"({"service":"s","operations":{"Do":{"docs":"Does.","access":"viewer","input":{}}}})";
   const EmbeddedFile operations[] = {{"a.json", kDo}, {"b.json", kDo}};
   EXPECT_EQ(Catalogue::Load(operations).error(),
             InvalidArgument("b.json: 'Do': is defined already"));
@@ -73,12 +73,12 @@ TEST(Catalogue, NamesMistakesInDescriptions) {
        "test.json: 'A': has an example 'b' that its pattern refuses"},
       {R"({"service":"s","shapes":{"A":{"type":"list","of":"B"}}})",
        "test.json: 'A': unknown shape 'B'"},
-      {R"({"service":"s","operations":{"Do":{"input":{}}}})", "test.json: 'Do': has no docs"},
+      {R"({"service":"s","operations":{"Do":{"access":"viewer","input":{}}}})", "test.json: 'Do': has no docs"},
       {R"({"service":"s","operations":{"Do":{"docs":"d","input":{},"access":"root"}}})",
-       "test.json: 'Do': has unknown access 'root'"},
-      {R"({"service":"s","operations":{"Do":{"docs":"d","input":{},"fleets":"all"}}})",
+       "test.json: 'Do': has no role as its access, but 'root'"},
+      {R"({"service":"s","operations":{"Do":{"docs":"d","access":"viewer","input":{},"fleets":"all"}}})",
        "test.json: 'Do': has unknown fleets 'all'"},
-      {R"({"service":"s","operations":{"Do":{"docs":"d","input":{"A":{"shape":"B"}}}}})",
+      {R"({"service":"s","operations":{"Do":{"docs":"d","access":"viewer","input":{"A":{"shape":"B"}}}}})",
        "test.json: 'Do': member 'A': unknown shape 'B'"},
   };
   for (const auto& c : cases) {

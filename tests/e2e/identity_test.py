@@ -160,7 +160,7 @@ class Sessions(IdentityCase):
         self.jar = os.path.join(self.folder.name, "cookies")
 
     def log_in(self, password=PASSWORD):
-        return self.curl("-c", self.jar, "-d", json.dumps({"UserName": "ann", "Password": password}), self.server.url + "/session")
+        return self.curl("-c", self.jar, "-H", "Content-Type: application/json", "-d", json.dumps({"UserName": "ann", "Password": password}), self.server.url + "/session")
 
     def call(self, target, body, *more):
         return self.curl("-b", self.jar, "-H", "X-Amz-Target: " + target, "-d", json.dumps(body), *more, self.server.url + "/")

@@ -50,6 +50,11 @@ protocol::AuditRecord SessionDoor::Record(const http::Request& request,
 }
 
 http::Response SessionDoor::LogIn(const http::Request& request, const std::string& request_id) {
+  // A form of another site can send any body, but not this type.
+  if (!request.headers.Get("Content-Type").starts_with("application/json")) {
+    return ErrorResponse({415, "UnsupportedMediaType", "the body must be application/json"},
+                         request_id);
+  }
   const auto body = json::Parse(request.body, {.bytes_max = kBodyBytesMax});
   if (!request.body_file.empty() || !body) {
     return ErrorResponse({400, "SerializationException", "the body is not a JSON object"},

@@ -38,7 +38,9 @@ class SessionsTest : public testing::Test {
   }
   http::Response Session(const std::string& method, const Browser& browser,
                          const std::string& body = "") {
-    return Send({.method = method, .target = "/session", .body = body}, browser);
+    http::Request request{.method = method, .target = "/session", .body = body};
+    request.headers.Set("Content-Type", "application/json");
+    return Send(std::move(request), browser);
   }
   http::Response LogInAs(const std::string& user, const std::string& password) {
     return Session("POST", {},
@@ -84,6 +86,8 @@ TEST_F(SessionsTest, TheCookieIsNotForScriptsNorForOtherSites) {
       .method = "POST",
       .target = "/session",
       .body = R"({"UserName":"ann","Password":")" + std::string(kPassword) + "\"}"};
+  EXPECT_EQ(Send(request, {}).status, 415);
+  request.headers.Set("Content-Type", "application/json; charset=utf-8");
   request.over_tls = true;
   EXPECT_NE(Send(request, {}).headers.Get("Set-Cookie").find("; Secure"), std::string::npos);
 }

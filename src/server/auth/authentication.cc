@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/auth/authentication.h"
 
+#include "server/devices/attempt_limit.h"
+
 namespace kedge::server {
 
 Result<std::shared_ptr<const KnownKey>> Authenticator::Find(
@@ -21,7 +23,7 @@ Result<std::shared_ptr<const KnownKey>> Authenticator::Find(
 
 Result<Identity> Authenticator::AuthenticateSigned(
     const http::Request& request, std::span<const std::string_view> services) const {
-  const std::string address = AddressOf(request);
+  const std::string address = AddressOf(request.peer);
   std::shared_ptr<const KnownKey> key;
   Status lookup_status;
   const auto lookup = [&](const std::string& id) -> std::optional<std::string> {
@@ -59,7 +61,7 @@ Result<Identity> Authenticator::Authenticate(const http::Request& request,
       request.headers.Find("Authorization") == nullptr && SessionToken(request).has_value();
   auto identity =
       by_session ? sessions_.Authenticate(request) : AuthenticateSigned(request, services);
-  if (identity) identity->source = AddressOf(request);
+  if (identity) identity->source = AddressOf(request.peer);
   return identity;
 }
 

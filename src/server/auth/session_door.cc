@@ -4,6 +4,7 @@
 #include "base/crypto/crypto.h"
 #include "base/log.h"
 #include "server/api/wire.h"
+#include "server/devices/attempt_limit.h"
 
 namespace kedge::server {
 namespace {
@@ -46,7 +47,7 @@ protocol::AuditRecord SessionDoor::Record(const http::Request& request,
           .operation = std::string(operation),
           .resource = "UserName=" + user,
           .request_id = request_id,
-          .source = AddressOf(request)};
+          .source = AddressOf(request.peer)};
 }
 
 http::Response SessionDoor::LogIn(const http::Request& request, const std::string& request_id) {
@@ -67,7 +68,7 @@ http::Response SessionDoor::LogIn(const http::Request& request, const std::strin
                          request_id);
   }
   AuditTrail audit(signer_, Record(request, request_id, name, "LogIn"));
-  auto user = sessions_.CheckPassword(name, password, AddressOf(request));
+  auto user = sessions_.CheckPassword(name, password, AddressOf(request.peer));
   if (!user) {
     const AwsError error = ErrorOf(user.error());
     // Those that must wait are many and alike; the failures before them are recorded.
@@ -80,7 +81,7 @@ http::Response SessionDoor::LogIn(const http::Request& request, const std::strin
   }
   const std::string token = HexEncode(crypto::RandomBytes(32));
   const auto status = audit.WriteWith(store_, [&](store::Transaction& transaction) {
-    return sessions_.Begin(transaction, *user, token, AddressOf(request));
+    return sessions_.Begin(transaction, *user, token, AddressOf(request.peer));
   });
   if (!status) return ErrorResponse(ToAws(status.error(), nullptr), request_id);
   http::Response response = Answer(Describe(token, user->name, user->role), request_id);

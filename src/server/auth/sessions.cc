@@ -51,10 +51,6 @@ std::string HashOfToken(const std::string& session_token) {
   return crypto::Sha256Hex(AsBytes(session_token));
 }
 
-std::string AddressOf(const http::Request& request) {
-  return request.peer.substr(0, request.peer.rfind(':'));
-}
-
 Sessions::Sessions(store::Store& store, const Clock& clock, Passwords& passwords)
     : store_(store),
       clock_(clock),

@@ -63,7 +63,5 @@ class Sessions {
 };
 
 std::string HashOfToken(const std::string& session_token);
-// "192.0.2.1" of a request whose peer is "192.0.2.1:50312".
-std::string AddressOf(const http::Request& request);
 
 }  // namespace kedge::server

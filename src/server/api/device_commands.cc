@@ -79,7 +79,7 @@ Result<json::Value> SendDeviceCommand(const Context& context, const Call& call) 
          .actor = command.actor,
          .message = command.kind + " for " + std::to_string(devices.size()) + " devices"});
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value(json::Object{{"CommandId", command.id}});
 }
 
@@ -131,7 +131,7 @@ Result<json::Value> CancelDeviceCommand(const Context& context, const Call& call
   const Input input = call.input();
   const std::string id = input.Text("CommandId");
   int64_t cancelled = 0;
-  KEDGE_TRY_STATUS(context.store.Write([&](store::Transaction& transaction) -> Status {
+  KEDGE_TRY_STATUS(call.Write(context.store, [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(const auto command, store::FindCommand(transaction, id));
     if (!command || command->fleet != input.Text("DeviceFleetName")) {
       return NotFound("No command with id: " + id);
@@ -164,7 +164,7 @@ Result<json::Value> ReportDeviceCommand(const Context& context, const Call& call
                             .actor = call.identity.Principal(),
                             .message = end.message});
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
 }
 

@@ -50,7 +50,7 @@ Result<json::Value> CreateKey(const Context& context, const Call& call) {
     }
     return inserted;
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return Answer(context, key);
 }
 
@@ -71,7 +71,7 @@ Result<json::Value> ListKeys(const Context& context, const Call& call) {
     KEDGE_TRY(keys, store::ListEncryptionKeys(transaction, page));
     return {};
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   json::Array list;
   for (const auto& key : keys.items) list.push_back(Metadata(context, key));
   json::Object answer{{"Keys", std::move(list)}};
@@ -98,7 +98,7 @@ Result<json::Value> ChangeKey(const Context& context, const Call& call, const Ch
     KEDGE_TRY(key, FindKey(transaction, key.id, now));
     return {};
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return Answer(context, key);
 }
 

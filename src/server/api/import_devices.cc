@@ -87,7 +87,7 @@ Result<json::Value> ImportDevices(const Context& context, const Call& call) {
     if (dry_run || Count(outcomes, "REFUSED") > 0) return {};
     return Register(context, transaction, call, outcomes);
   };
-  KEDGE_TRY_STATUS(dry_run ? context.store.Read(work) : context.store.Write(work));
+  KEDGE_TRY_STATUS(dry_run ? context.store.Read(work) : call.Write(context.store, work));
   json::Array results;
   for (const Outcome& outcome : outcomes) {
     json::Object result{{"DeviceName", outcome.device}, {"Result", outcome.result}};

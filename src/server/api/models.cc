@@ -67,7 +67,7 @@ Result<json::Value> CreateModel(const Context& context, const Call& call) {
                             .resource = model.name,
                             .actor = call.identity.Principal()});
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
 }
 
@@ -121,7 +121,7 @@ Result<json::Value> ListModels(const Context& context, const Call& call) {
 
 Result<json::Value> DeleteModel(const Context& context, const Call& call) {
   const std::string name = call.input().Text("ModelName");
-  KEDGE_TRY_STATUS(context.store.Write([&](store::Transaction& transaction) -> Status {
+  KEDGE_TRY_STATUS(call.Write(context.store, [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY([[maybe_unused]] const auto model, NeedModel(transaction, name));
     KEDGE_TRY(const int64_t count, store::CountModelVersions(transaction, name));
     if (count > 0) {
@@ -162,7 +162,7 @@ Result<json::Value> CreateModelVersion(const Context& context, const Call& call)
     KEDGE_TRY_STATUS(store::InsertModelVersion(transaction, version));
     return AddVersionEvent(context, transaction, call, store::EventKind::kModelVersionCreated, "");
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
 }
 
@@ -265,7 +265,7 @@ Result<json::Value> UpdateModelVersion(const Context& context, const Call& call)
     return AddVersionEvent(context, transaction, call, store::EventKind::kModelVersionUpdated,
                            message);
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
 }
 
@@ -284,7 +284,7 @@ Result<json::Value> DeleteModelVersion(const Context& context, const Call& call)
               store::DeleteModelVersion(transaction, version.model, version.version));
     return AddVersionEvent(context, transaction, call, store::EventKind::kModelVersionDeleted, "");
   };
-  KEDGE_TRY_STATUS(context.store.Write(work));
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
 }
 

@@ -16,6 +16,9 @@ namespace kedge::server {
 // thread, when the database may not be written any more.
 Result<std::unique_ptr<store::Store>> OpenStore(const Config& config, const Folders& folders,
                                                 std::function<void(const Error&)> on_failure);
+// Opens the database for a tool: neither migrated nor checked, beside a server that may be running.
+// A file is made if absent.
+Result<std::unique_ptr<store::Store>> OpenStoreAsItIs(const Config& config, const Folders& folders);
 // Borrows disk and clock.
 Result<std::unique_ptr<blob::BlobStore>> OpenBlobs(const Config& config, const Folders& folders,
                                                    FileSystem& disk, const Clock& clock);

@@ -57,14 +57,19 @@ def free_port():
 
 
 class Postgres:
-    """`environment` is added to the server's own (LD_PRELOAD of a fault), `settings` override SETTINGS."""
+    """`settings` override SETTINGS. `preload` is a library that the server is started with; while fail_syncs() is on, it sees
+    the file that KEDGE_FAILING_SYNC names."""
 
-    def __init__(self, settings=None, environment=None):
+    def __init__(self, settings=None, preload=None):
         self.bin = binaries()
         self.account = pwd.getpwnam("postgres") if os.getuid() == 0 else None
         self.settings = {**SETTINGS, **(settings or {})}
-        self.environment = environment or {}
         self.folder = tempfile.mkdtemp(prefix="kedge-postgres-")
+        self.environment = {}
+        if preload:  # copied: its folder may be closed to the server's user
+            shutil.copy(preload, self.folder + "/preload.so")
+            os.chmod(self.folder + "/preload.so", 0o755)
+            self.environment = {"LD_PRELOAD": self.folder + "/preload.so", "KEDGE_FAILING_SYNC": self.folder + "/fail"}
         self.process, self.databases = None, 0
         self.port = free_port()
         if self.account:
@@ -87,9 +92,9 @@ class Postgres:
     def log(self):
         return self.folder + "/log"
 
-    def _as_user(self):
-        """Arguments of subprocess that make the child an unprivileged one which dies with us."""
-        arguments = {"cwd": self.folder, "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C", **self.environment}}
+    def _as_user(self, environment=None):
+        """Arguments of subprocess that make the child an unprivileged one."""
+        arguments = {"cwd": self.folder, "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C", **(environment or {})}}
         if self.account:
             arguments.update(user=self.account.pw_uid, group=self.account.pw_gid, extra_groups=[])
         return arguments
@@ -110,8 +115,19 @@ class Postgres:
         for name, value in self.settings.items():
             words += ["-c", f"{name}={value}"]
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self._as_user())
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                                            **self._as_user(self.environment))
         self.wait_ready()
+
+    def fail_syncs(self, on):
+        """Whether syncs of the log fail (preload: tests/e2e/durability/failing_sync.c)."""
+        if on:
+            open(self.folder + "/fail", "w", encoding="ascii").close()
+        else:
+            os.remove(self.folder + "/fail")
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
 
     def wait_ready(self):
         deadline = time.monotonic() + START_MAX_S

@@ -51,10 +51,10 @@ constexpr Key kKeys[] = {
     {"sagemaker_edge_core_capture_data_periodic_upload", Ignored{}},
     {"sagemaker_edge_core_capture_data_periodic_upload_period_seconds", Ignored{}},
     {"sagemaker_edge_provider_provider_path", Ignored{}},
-    {"sagemaker_edge_provider_aws_ca_cert_file", Ignored{}},
-    {"sagemaker_edge_provider_aws_cert_file", Ignored{}},
-    {"sagemaker_edge_provider_aws_cert_pk_file", Ignored{}},
-    {"sagemaker_edge_provider_aws_iot_cred_endpoint", Ignored{}},
+    {"sagemaker_edge_provider_aws_ca_cert_file", &Config::ca_file, kAbsolutePath, 1023},
+    {"sagemaker_edge_provider_aws_cert_file", &Config::certificate_file, kAbsolutePath, 1023},
+    {"sagemaker_edge_provider_aws_cert_pk_file", &Config::key_file, kAbsolutePath, 1023},
+    {"sagemaker_edge_provider_aws_iot_cred_endpoint", &Config::credentials_endpoint, 0, 1023},
     {"sagemaker_edge_provider_s3_bucket_name", Ignored{}},
     {"sagemaker_edge_telemetry_libsystemd_path", Ignored{}},
     {"sagemaker_edge_db_module_path", Ignored{}},
@@ -163,10 +163,15 @@ Status CheckTogether(const Config& config) {
     return InvalidArgument("key 'sagemaker_edge_core_folder_prefix' is '" +
                            config.capture_folder_prefix + "', needs a path without '..' below");
   const bool has_server = !config.endpoint.empty() && config.provider != "None";
-  if (has_server && config.credentials_path.empty())
+  if (config.certificate_file.empty() != config.key_file.empty())
     return InvalidArgument(
-        "key 'kedge_credentials_path' is missing, and 'sagemaker_edge_core_endpoint_override' "
-        "names a server");
+        "keys 'sagemaker_edge_provider_aws_cert_file' and "
+        "'sagemaker_edge_provider_aws_cert_pk_file' "
+        "are given together or not at all");
+  if (has_server && config.credentials_path.empty() && config.certificate_file.empty())
+    return InvalidArgument(
+        "key 'kedge_credentials_path' or 'sagemaker_edge_provider_aws_cert_file' is missing, and "
+        "'sagemaker_edge_core_endpoint_override' names a server");
   return {};
 }
 

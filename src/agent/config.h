@@ -36,6 +36,11 @@ struct Config {
   int64_t deployment_poll_minutes = 1440;
   bool log_verbose = false;
 
+  std::string ca_file;               // roots of the server's certificate; empty: the system's
+  std::string certificate_file;      // the device's certificate; empty: it has none
+  std::string key_file;              // its key; may be the same file
+  std::string credentials_endpoint;  // gives temporary keys over mTLS; empty: nothing is signed
+
   std::string credentials_path;  // written by `kedge device enroll`
   int64_t heartbeat_interval_seconds = 60;
   int64_t deployment_poll_seconds = 0;  // 0: deployment_poll_minutes counts

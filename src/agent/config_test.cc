@@ -98,8 +98,13 @@ TEST(Config, RefusalsNameTheKey) {
       {"prefix", "sagemaker_edge_core_folder_prefix", "../x",
        "key 'sagemaker_edge_core_folder_prefix' is '../x', needs a path without '..' below"},
       {"endpoint without credentials", "sagemaker_edge_core_endpoint_override", "http://h",
-       "key 'kedge_credentials_path' is missing, and 'sagemaker_edge_core_endpoint_override' "
+       "key 'kedge_credentials_path' or 'sagemaker_edge_provider_aws_cert_file' is missing, and "
+       "'sagemaker_edge_core_endpoint_override' "
        "names a server"},
+      {"certificate without key", "sagemaker_edge_provider_aws_cert_file", "/a.pem",
+       "keys 'sagemaker_edge_provider_aws_cert_file' and "
+       "'sagemaker_edge_provider_aws_cert_pk_file' "
+       "are given together or not at all"},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);

@@ -7,7 +7,7 @@
 
 #include "agent/capture/capture_queue.h"
 #include "agent/config.h"
-#include "agent/link/edge_client.h"
+#include "agent/link/link.h"
 #include "agent/models/registry.h"
 #include "agent/monitor/heartbeat_loop.h"
 #include "agent/monitor/start_pages.h"
@@ -16,7 +16,6 @@
 #include "base/flags.h"
 #include "base/log.h"
 #include "base/subprocess.h"
-#include "protocol/device_credentials.h"
 
 namespace kedge::agent {
 namespace {
@@ -61,47 +60,6 @@ CaptureOptions MakeCaptureOptions(const Config& config) {
           .embed_bytes_max = static_cast<uint64_t>(config.capture_embed_bytes_max)};
 }
 
-// The server's URL without slashes at its end: paths begin with one.
-std::string EndpointOf(const Config& config, const protocol::DeviceCredentials& credentials) {
-  std::string endpoint = config.endpoint.empty() ? credentials.endpoint : config.endpoint;
-  while (endpoint.ends_with('/')) endpoint.pop_back();
-  return endpoint;
-}
-
-// What the device needs to speak with its server. Two transports, so that a long download does not
-// hold up the heartbeats.
-struct Link {
-  Link(const Config& config, const protocol::DeviceCredentials& credentials, const Clock& clock)
-      : options{.endpoint = EndpointOf(config, credentials),
-                .region = config.region,
-                .device = {config.device_name, config.fleet_name},
-                .credentials = {credentials.access_key_id, credentials.secret_access_key, ""},
-                .stopping = &stopping},
-        heartbeat_client(*heartbeat_transport, clock, options),
-        update_client(*update_transport, clock, options),
-        registration(heartbeat_client, clock) {}
-
-  std::atomic<bool> stopping{false};
-  EdgeClientOptions options;
-  std::unique_ptr<http::Transport> heartbeat_transport = http::MakeCurlTransport();
-  std::unique_ptr<http::Transport> update_transport = http::MakeCurlTransport();
-  EdgeClient heartbeat_client, update_client;
-  Registration registration;
-};
-
-// Null without a server in the configuration.
-Result<std::unique_ptr<Link>> MakeLink(FileSystem& disk, const Config& config, const Clock& clock) {
-  if (config.credentials_path.empty() || config.provider == "None") return std::unique_ptr<Link>();
-  KEDGE_TRY(const ByteBuffer text,
-            disk.Read(config.credentials_path, protocol::kCredentialsBytesMax));
-  auto credentials = protocol::ParseDeviceCredentials(AsText(text));
-  if (!credentials) return Wrap(credentials.error(), config.credentials_path);
-  if (EndpointOf(config, *credentials).empty())
-    return InvalidArgument(
-        "neither 'sagemaker_edge_core_endpoint_override' nor the credentials name a server");
-  return std::make_unique<Link>(config, *credentials, clock);
-}
-
 // Null without a folder for deployments, or if the folder belongs to a newer agent.
 Result<std::unique_ptr<DeviceStore>> OpenStore(FileSystem& disk, const Config& config) {
   if (config.local_root_path.empty()) return std::unique_ptr<DeviceStore>();
@@ -128,7 +86,7 @@ Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   KEDGE_TRY(const trust::TrustedRoots roots,
             trust::TrustedRoots::Load(config.root_certs_path, /*require_read_only=*/true));
   KEDGE_TRY(const std::unique_ptr<DeviceStore> store, OpenStore(disk, config));
-  KEDGE_TRY(const std::unique_ptr<Link> link, MakeLink(disk, config, clock));
+  KEDGE_TRY(const std::unique_ptr<Link> link, Link::Make(disk, config, clock));
 
   Doorbell update_bell, heartbeat_bell;
   std::unique_ptr<Updater> updater;  // before the registry: its models report here until they end
@@ -151,12 +109,12 @@ Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   std::unique_ptr<HeartbeatLoop> heartbeats;
   if (updater != nullptr)
     updates = std::make_unique<UpdateLoop>(
-        UpdateLoop::Parts{*updater, *store, link ? &link->update_client : nullptr,
-                          link ? &link->registration : nullptr, update_bell, heartbeat_bell,
+        UpdateLoop::Parts{*updater, *store, link ? link->update_client.get() : nullptr,
+                          link ? link->registration.get() : nullptr, update_bell, heartbeat_bell,
                           std::chrono::seconds(config.PollSeconds())});
   if (link != nullptr)
     heartbeats = std::make_unique<HeartbeatLoop>(HeartbeatLoop::Parts{
-        clock, link->heartbeat_client, link->registration, registry, captures, store.get(),
+        clock, *link->heartbeat_client, *link->registration, registry, captures, store.get(),
         updater.get(), heartbeat_bell, std::chrono::seconds(config.heartbeat_interval_seconds)});
   LogInfo("agent is ready", {{"socket", arguments.socket},
                              {"device", config.device_name},

@@ -31,6 +31,8 @@ std::string RegionOrDefault(const std::string& given) {
   return "us-east-1";
 }
 
+}  // namespace
+
 // "ValidationException: No devicefleet with name: x"
 Error ServerError(const http::Response& response) {
   const auto body = json::Parse(response.body);
@@ -41,7 +43,9 @@ Error ServerError(const http::Response& response) {
   return response.status >= 500 ? Unavailable(text) : FailedPrecondition(text);
 }
 
-}  // namespace
+std::unique_ptr<http::Transport> MakeTransport() {
+  return http::MakeCurlTransport({.ca_file = Environment("AWS_CA_BUNDLE")});
+}
 
 void DeclareApi(Flags& flags, ApiOptions& options) {
   flags.Option("--endpoint-url", &options.endpoint,
@@ -60,7 +64,7 @@ Result<ApiClient> ApiClient::Make(const ApiOptions& options) {
   KEDGE_TRY(client.credentials_.access_key_id, NeedEnvironment("AWS_ACCESS_KEY_ID"));
   KEDGE_TRY(client.credentials_.secret_access_key, NeedEnvironment("AWS_SECRET_ACCESS_KEY"));
   client.credentials_.session_token = Environment("AWS_SESSION_TOKEN");
-  client.transport_ = http::MakeCurlTransport();
+  client.transport_ = MakeTransport();
   return client;
 }
 

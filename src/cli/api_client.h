@@ -26,6 +26,11 @@ struct ApiOptions {
   std::string region;    // empty: AWS_REGION, AWS_DEFAULT_REGION, else us-east-1
 };
 
+// An answer that is no success, as a sentence: kUnavailable for 5xx, else kFailedPrecondition.
+Error ServerError(const http::Response& response);
+// Speaks https with the roots of AWS_CA_BUNDLE if that is set, as the AWS tools do.
+std::unique_ptr<http::Transport> MakeTransport();
+
 // --endpoint-url and --region.
 void DeclareApi(Flags& flags, ApiOptions& options);
 

@@ -106,11 +106,13 @@ Result<std::string> SignRequest(const DeviceName& name, EVP_PKEY* key) {
     return OpensslError(Code::kInternal, "making a certificate request");
   KEDGE_TRY_STATUS(SetCommonName(X509_REQ_get_subject_name(request.get()), name.device));
   const std::string uri = "URI:" + DeviceUri(name);
+  const bool named = !name.fleet.empty();  // else whoever issues the certificate knows the fleet
   STACK_OF(X509_EXTENSION)* extensions = sk_X509_EXTENSION_new_null();
   X509_EXTENSION* extension =
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, uri.c_str());
-  const bool added = extension != nullptr && sk_X509_EXTENSION_push(extensions, extension) > 0 &&
-                     X509_REQ_add_extensions(request.get(), extensions) == 1;
+      named ? X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, uri.c_str()) : nullptr;
+  const bool added =
+      !named || (extension != nullptr && sk_X509_EXTENSION_push(extensions, extension) > 0 &&
+                 X509_REQ_add_extensions(request.get(), extensions) == 1);
   sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
   const Bio text(BIO_new(BIO_s_mem()));
   if (!added || !text || X509_REQ_sign(request.get(), key, EVP_sha256()) == 0 ||

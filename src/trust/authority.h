@@ -42,7 +42,8 @@ struct CertificateRequest {
 // signature that is not the key's own, more than kRequestBytesMax, or anything malformed.
 Result<CertificateRequest> ParseCertificateRequest(std::string_view pem);
 
-// A new key and a request for a device, for the device's own side.
+// A new key and a request for a device, for the device's own side. Without a fleet the request has
+// no URI.
 struct KeyAndRequest {
   std::string key_pem;  // PKCS#8
   std::string request_pem;

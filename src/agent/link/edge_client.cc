@@ -43,6 +43,15 @@ Result<ObjectName> ParseS3Url(const std::string& url) {
   return ObjectName{url.substr(kScheme.size(), slash - kScheme.size()), url.substr(slash + 1)};
 }
 
+Status EdgeClient::Sign(const std::string& service, http::ClientRequest& request) {
+  http::Credentials credentials = options_.credentials;
+  if (options_.temporary != nullptr) {
+    KEDGE_TRY(credentials, options_.temporary->Get());
+  }
+  if (credentials.access_key_id.empty()) return {};
+  return http::SignRequest(credentials, {options_.region, service}, clock_.NowMs(), request);
+}
+
 Result<json::Value> EdgeClient::Call(std::string_view path, const json::Value& message) {
   http::ClientRequest request;
   request.method = "POST";
@@ -52,8 +61,7 @@ Result<json::Value> EdgeClient::Call(std::string_view path, const json::Value& m
   request.timeout = kCallTimeout;
   request.response_bytes_max = kAnswerBytesMax;
   request.cancelled = options_.stopping;
-  KEDGE_TRY_STATUS(http::SignRequest(options_.credentials, {options_.region, "sagemaker"},
-                                     clock_.NowMs(), request));
+  KEDGE_TRY_STATUS(Sign("sagemaker", request));
   KEDGE_TRY(const http::Response response, transport_.Send(request));
   if (response.status / 100 != 2) return ErrorOfAnswer(response, path);
   if (response.body.empty()) return json::Value(json::Object());
@@ -89,8 +97,7 @@ Status EdgeClient::ReadObject(const ObjectName& name, uint64_t offset,
   request.response_bytes_max = package::kPackageBytesMax;
   request.sink = sink;
   request.cancelled = cancelled;
-  KEDGE_TRY_STATUS(
-      http::SignRequest(options_.credentials, {options_.region, "s3"}, clock_.NowMs(), request));
+  KEDGE_TRY_STATUS(Sign("s3", request));
   KEDGE_TRY(const http::Response response, transport_.Send(request));
   if (response.status / 100 != 2)
     return ErrorOfAnswer(response, "reading s3://" + name.bucket + "/" + name.key);

@@ -1,11 +1,12 @@
 // The device's calls to the server: the three operations of protocol/edge_api.h and reading
-// objects, each signed with the device's own key.
-// SPDX-License-Identifier: Apache-2.0
+// objects. Each is signed with the device's own key, or with temporary keys, or not at all where
+// the transport's certificate says who the device is. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>
 #include <functional>
 
+#include "agent/link/temporary_credentials.h"
 #include "base/clock.h"
 #include "http/client.h"
 #include "http/sigv4.h"
@@ -21,7 +22,8 @@ struct EdgeClientOptions {
   std::string endpoint;  // "http://host:port"
   std::string region;
   protocol::DeviceIdentity device;
-  http::Credentials credentials;
+  http::Credentials credentials;  // used if `temporary` is null; an empty id: nothing is signed
+  TemporaryCredentials* temporary = nullptr;    // borrowed
   const std::atomic<bool>* stopping = nullptr;  // borrowed; set: calls end with kCancelled
 };
 
@@ -55,6 +57,7 @@ class EdgeClient {
 
  private:
   Result<json::Value> Call(std::string_view path, const json::Value& message);
+  Status Sign(const std::string& service, http::ClientRequest& request);
 
   http::Transport& transport_;
   const Clock& clock_;

@@ -14,7 +14,9 @@ namespace kedge::server {
 namespace {
 
 // One text for every reason: who guesses tokens learns nothing.
-Error RefusedToken() { return PermissionDenied("the claim token does not count for this device"); }
+Error RefusedToken() {
+  return Unauthenticated("AccessDeniedException: the claim token does not count for this device");
+}
 
 http::Response Busy() {
   http::Response response = ErrorResponse(
@@ -95,7 +97,7 @@ Result<json::Value> EnrolmentDoor::Enrol(const http::Request& request) {
   const Status stored = context_.store.Write(
       [&](store::Transaction& transaction) { return Register(transaction, application, issued); });
   if (!stored) {
-    if (stored.error().code == Code::kPermissionDenied) {
+    if (stored.error().code == Code::kUnauthenticated) {
       TellRefused(request, application, stored.error());
     }
     return stored.error();

@@ -23,8 +23,9 @@ Refusal NotStored(const Error& error) {
 std::optional<Refusal> BodyReceiver::Append(Bytes piece) {
   hasher_.Update(piece);
   request_.body_bytes += piece.size();
-  if (request_.body_bytes > options_.body_bytes_max) return TooLong(options_.body_bytes_max);
+  if (request_.body_bytes > bytes_max_) return TooLong(bytes_max_);
   if (!file_.valid() && request_.body_bytes <= options_.body_in_memory_max) {
+    if (!share_.Grow(piece.size())) return Refusal{503, "too many bodies are being received"};
     request_.body += AsText(piece);
     return std::nullopt;
   }
@@ -49,6 +50,7 @@ std::optional<Refusal> BodyReceiver::OpenSpool() {
     return NotStored(status.error());
   request_.body.clear();
   request_.body.shrink_to_fit();
+  share_.Release();
   return std::nullopt;
 }
 

@@ -6,18 +6,19 @@
 #include <optional>
 
 #include "base/crypto/crypto.h"
+#include "http/body_budget.h"
 #include "http/framing.h"
 #include "http/server.h"
 
 namespace kedge::http {
 
-// Borrows both; fills body, body_directory, body_file, body_bytes and body_sha256 of the request.
+// Borrows all; fills body, body_directory, body_file, body_bytes and body_sha256 of the request.
 class BodyReceiver {
  public:
-  BodyReceiver(const ServerOptions& options, Request& request)
-      : options_(options), request_(request) {}
+  BodyReceiver(const ServerOptions& options, uint64_t bytes_max, Request& request, BodyShare& share)
+      : options_(options), bytes_max_(bytes_max), request_(request), share_(share) {}
 
-  // 413 if the body is too long, 503 if it cannot be stored.
+  // 413 if the body is too long, 503 if it cannot be stored or too many are in memory.
   std::optional<Refusal> Append(Bytes piece);
   void Finish() { request_.body_sha256 = HexEncode(hasher_.Finish()); }
 
@@ -25,7 +26,9 @@ class BodyReceiver {
   std::optional<Refusal> OpenSpool();
 
   const ServerOptions& options_;
+  const uint64_t bytes_max_;
   Request& request_;
+  BodyShare& share_;
   crypto::Hasher hasher_;
   FileDescriptor file_;
 };

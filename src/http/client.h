@@ -1,4 +1,4 @@
-// The HTTP client (libcurl). Synchronous; one connection is kept open per client and host.
+// The HTTP client (libcurl). Synchronous; connections are kept open and used again.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,7 +15,8 @@ struct ClientRequest {
   std::string url;  // "http://host:port/path?query", sent as it stands
   Headers headers;
   std::string body;
-  int body_fd = -1;  // if set: body_bytes of this file from its offset 0 instead
+  int body_fd = -1;  // if set: body_bytes of this file from body_offset instead
+  uint64_t body_offset = 0;
   uint64_t body_bytes = 0;
   std::chrono::milliseconds timeout{30'000};  // of the whole exchange
   std::chrono::milliseconds connect_timeout{5'000};
@@ -26,8 +27,9 @@ struct ClientRequest {
   const std::atomic<bool>* cancelled = nullptr;
 };
 
-// Thread-safe: calls are serialised. A virtual seam, because tests put a network that fails in its
-// place.
+// Thread-safe: calls of several threads run at the same time, each on a connection of its own.
+// Redirects are answers like others, never followed. A virtual seam, because tests put a network
+// that fails in its place.
 class Transport {
  public:
   virtual ~Transport() = default;

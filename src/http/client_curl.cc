@@ -82,7 +82,8 @@ size_t OnUpload(char* to, size_t, size_t room, void* user) {
   }
   const size_t wanted = std::min<uint64_t>(room, request.body_bytes - transfer.sent_bytes);
   if (wanted == 0) return 0;
-  const ssize_t n = ::pread(request.body_fd, to, wanted, static_cast<off_t>(transfer.sent_bytes));
+  const ssize_t n = ::pread(request.body_fd, to, wanted,
+                            static_cast<off_t>(request.body_offset + transfer.sent_bytes));
   if (n <= 0) {
     transfer.error =
         DataLoss("the file to send ended after " + std::to_string(transfer.sent_bytes) + " of " +
@@ -170,59 +171,109 @@ curl_blob BlobOf(const std::string& text) {
   return {.data = const_cast<char*>(text.data()), .len = text.size(), .flags = CURL_BLOB_NOCOPY};
 }
 
+// Handles that are not in use, each with its open connections. Thread-safe.
+class HandlePool {
+ public:
+  static constexpr size_t kIdleMax = 16;  // more are closed when they come back
+  HandlePool() = default;
+  ~HandlePool() {
+    for (CURL* handle : idle_) curl_easy_cleanup(handle);
+  }
+  HandlePool(const HandlePool&) = delete;
+  HandlePool& operator=(const HandlePool&) = delete;
+
+  // One handle while it lives.
+  class Lease {
+   public:
+    explicit Lease(HandlePool& pool) : pool_(pool), handle_(pool.Take()) {}
+    ~Lease() { pool_.Give(handle_); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    CURL* get() const { return handle_; }
+
+   private:
+    HandlePool& pool_;
+    CURL* handle_;
+  };
+
+ private:
+  CURL* Take() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        CURL* handle = idle_.back();  // the one used last: its connection is the most alive
+        idle_.pop_back();
+        return handle;
+      }
+    }
+    CURL* handle = curl_easy_init();
+    KEDGE_CHECK(handle != nullptr);
+    return handle;
+  }
+  void Give(CURL* handle) {
+    curl_easy_reset(handle);  // keeps the connections
+    {
+      const std::lock_guard lock(mutex_);
+      if (idle_.size() < kIdleMax) {
+        idle_.push_back(handle);
+        return;
+      }
+    }
+    curl_easy_cleanup(handle);
+  }
+
+  std::mutex mutex_;
+  std::vector<CURL*> idle_;
+};
+
 class CurlTransport final : public Transport {
  public:
   explicit CurlTransport(ClientTls tls) : tls_(std::move(tls)) {
     static const CURLcode kInitialised = curl_global_init(CURL_GLOBAL_DEFAULT);
     KEDGE_CHECK(kInitialised == CURLE_OK);
-    easy_ = curl_easy_init();
-    KEDGE_CHECK(easy_ != nullptr);
   }
-  ~CurlTransport() override { curl_easy_cleanup(easy_); }
-  CurlTransport(const CurlTransport&) = delete;
-  CurlTransport& operator=(const CurlTransport&) = delete;
 
   Result<Response> Send(const ClientRequest& request) override {
     KEDGE_TRY(const Url url, SplitUrl(request.url));  // curl would take a file: or ftp: URL
-    const std::lock_guard lock(mutex_);
-    curl_easy_reset(easy_);  // keeps the connection
+    const HandlePool::Lease handle(handles_);
+    CURL* easy = handle.get();
     HeaderList headers;
     KEDGE_TRY_STATUS(ToHeaderList(request, headers));
     Transfer transfer{.request = request};
     char detail[CURL_ERROR_SIZE] = {};
-    curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, detail);
-    curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers.get());
-    SetGeneral(request);
-    SetTls();
-    SetCallbacks(transfer);
-    SetBody(request);
-    const CURLcode code = curl_easy_perform(easy_);
-    curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, nullptr);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, detail);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get());
+    SetGeneral(easy, request);
+    SetTls(easy);
+    SetCallbacks(easy, transfer);
+    SetBody(easy, request);
+    const CURLcode code = curl_easy_perform(easy);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);
     if (code != CURLE_OK)
       return ToError(code, transfer, *detail != '\0' ? detail : curl_easy_strerror(code));
     return std::move(transfer.response);
   }
 
  private:
-  void SetGeneral(const ClientRequest& request) {
-    curl_easy_setopt(easy_, CURLOPT_URL, request.url.c_str());
-    curl_easy_setopt(easy_, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy_, CURLOPT_PROXY, "");  // an environment variable must not redirect us
-    curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
-    curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
+  static void SetGeneral(CURL* easy, const ClientRequest& request) {
+    curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");  // an environment variable must not redirect us
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      static_cast<long>(request.connect_timeout.count()));
   }
 
-  void SetTls() {
-    const auto set = [this](CURLoption blob_option, const std::string& text, CURLoption file_option,
+  void SetTls(CURL* easy) const {
+    const auto set = [easy](CURLoption blob_option, const std::string& text, CURLoption file_option,
                             const Path& file) {
       if (curl_blob blob = BlobOf(text); !text.empty()) {
-        curl_easy_setopt(easy_, blob_option, &blob);
+        curl_easy_setopt(easy, blob_option, &blob);
       } else if (!file.empty()) {
-        curl_easy_setopt(easy_, file_option, file.c_str());
+        curl_easy_setopt(easy, file_option, file.c_str());
       }
     };
     set(CURLOPT_CAINFO_BLOB, tls_.ca_pem, CURLOPT_CAINFO, tls_.ca_file);
@@ -230,45 +281,44 @@ class CurlTransport final : public Transport {
     set(CURLOPT_SSLKEY_BLOB, tls_.key_pem, CURLOPT_SSLKEY, tls_.key_file);
     // The roots given are the only ones: not the system's folder of them besides.
     if (!tls_.ca_pem.empty() || !tls_.ca_file.empty()) {
-      curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);
+      curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
     }
-    curl_easy_setopt(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   }
 
-  void SetCallbacks(Transfer& transfer) {
-    curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, OnHeader);
-    curl_easy_setopt(easy_, CURLOPT_HEADERDATA, &transfer);
-    curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, OnBody);
-    curl_easy_setopt(easy_, CURLOPT_WRITEDATA, &transfer);
-    curl_easy_setopt(easy_, CURLOPT_READFUNCTION, OnUpload);
-    curl_easy_setopt(easy_, CURLOPT_READDATA, &transfer);
-    curl_easy_setopt(easy_, CURLOPT_SEEKFUNCTION, OnSeek);
-    curl_easy_setopt(easy_, CURLOPT_SEEKDATA, &transfer);
-    curl_easy_setopt(easy_, CURLOPT_XFERINFOFUNCTION, OnProgress);
-    curl_easy_setopt(easy_, CURLOPT_XFERINFODATA, &transfer);
-    curl_easy_setopt(easy_, CURLOPT_NOPROGRESS, 0L);
+  static void SetCallbacks(CURL* easy, Transfer& transfer) {
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, OnHeader);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, OnBody);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, OnUpload);
+    curl_easy_setopt(easy, CURLOPT_READDATA, &transfer);
+    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, OnSeek);
+    curl_easy_setopt(easy, CURLOPT_SEEKDATA, &transfer);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, OnProgress);
+    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, &transfer);
+    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
   }
 
-  void SetBody(const ClientRequest& request) {
+  static void SetBody(CURL* easy, const ClientRequest& request) {
     const uint64_t bytes = request.body_fd >= 0 ? request.body_bytes : request.body.size();
     const auto length = static_cast<curl_off_t>(bytes);
     if (request.method == "HEAD") {
-      curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L);
+      curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     } else if (request.method == "POST") {
-      curl_easy_setopt(easy_, CURLOPT_POST, 1L);
-      curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, length);
+      curl_easy_setopt(easy, CURLOPT_POST, 1L);
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, length);
     } else if (bytes > 0 || request.method == "PUT") {
-      curl_easy_setopt(easy_, CURLOPT_UPLOAD, 1L);
-      curl_easy_setopt(easy_, CURLOPT_INFILESIZE_LARGE, length);
+      curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+      curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, length);
     } else {
-      curl_easy_setopt(easy_, CURLOPT_HTTPGET, 1L);
+      curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     }
     if (request.method != "HEAD" && request.method != "POST")
-      curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+      curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   }
 
-  std::mutex mutex_;  // held over the exchange: that is what "serialised" means
-  CURL* easy_ = nullptr;
+  HandlePool handles_;
   const ClientTls tls_;
 };
 

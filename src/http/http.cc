@@ -175,6 +175,22 @@ std::string FormatHttpDate(EpochMs time) {
   return text.data();
 }
 
+Result<EpochMs> ParseHttpDate(const std::string& text) {
+  const Error wrong = InvalidArgument("'" + text.substr(0, 60) + "' is no HTTP date");
+  static constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  if (text.size() != 29) return wrong;
+  const size_t month = kMonths.find(text.substr(8, 3));
+  if (month == std::string_view::npos || month % 3 != 0) return wrong;
+  std::string basic = text.substr(12, 4);
+  const size_t number = month / 3 + 1;
+  basic.append(number < 10 ? "0" : "").append(std::to_string(number)).append(text, 5, 2);
+  basic.append("T").append(text, 17, 2).append(text, 20, 2).append(text, 23, 2).append("Z");
+  const Result<EpochMs> time = ParseBasicIso8601(basic);
+  // Writing it again settles week day and punctuation.
+  if (!time || FormatHttpDate(*time) != text) return wrong;
+  return *time;
+}
+
 Result<Url> SplitUrl(std::string_view url) {
   const auto refuse = [&](std::string_view why) {
     return InvalidArgument("url '" + std::string(url) + "' " + std::string(why));

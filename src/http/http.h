@@ -72,6 +72,8 @@ std::vector<std::pair<std::string, std::string>> ParseQuery(std::string_view que
 std::string_view ReasonPhrase(int status);
 // RFC 9110 section 5.6.7: "Sun, 22 Nov 2026 07:09:38 GMT"; milliseconds are cut off.
 std::string FormatHttpDate(EpochMs time);
+// Reads that form, the only one that senders may use. kInvalidArgument.
+Result<EpochMs> ParseHttpDate(const std::string& text);
 // ASCII letters only; what is not one compares as it stands.
 bool EqualIgnoringCase(std::string_view a, std::string_view b);
 std::string LowerCase(std::string_view text);

@@ -94,5 +94,13 @@ TEST(Http, DateHasTheFixedForm) {
   EXPECT_EQ(FormatHttpDate(1'440'938'160'999), "Sun, 30 Aug 2015 12:36:00 GMT");
 }
 
+TEST(Http, DateReadsBack) {
+  EXPECT_EQ(*ParseHttpDate("Sun, 30 Aug 2015 12:36:00 GMT"), 1'440'938'160'000);
+  for (const char* bad : {"", "Mon, 30 Aug 2015 12:36:00 GMT", "Sun, 30 aug 2015 12:36:00 GMT",
+                          "Sun, 30 Aug 2015 12:36:00 UTC", "Sunday, 30-Aug-15 12:36:00 GMT",
+                          "Sun, 30 Aug 2015 25:36:00 GMT", "Sun, 30 ugS 2015 12:36:00 GMT"})
+    EXPECT_EQ(ParseHttpDate(bad).error().code, Code::kInvalidArgument) << bad;
+}
+
 }  // namespace
 }  // namespace kedge::http

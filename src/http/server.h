@@ -10,14 +10,27 @@
 
 namespace kedge::http {
 
+// What a look at a request's head decides before its body is read.
+struct HeadVerdict {
+  std::optional<Response> refusal;       // set: the answer; the body is not read
+  uint64_t body_bytes_max = UINT64_MAX;  // above: 413; besides ServerOptions::body_bytes_max
+};
+// Called on a handler thread with a request that has no body yet. Whoever signs a request signs its
+// head, so this is where a long body of nobody is stopped.
+using HeadCheck = std::function<HeadVerdict(const Request& head)>;
+
 struct ServerOptions {
   std::string address = "127.0.0.1";
   uint16_t port = 0;  // 0: a free one
   uint32_t handler_threads = 16;
-  uint32_t connections_max = 8192;  // above: accepted and closed
+  uint32_t connections_max = 8192;           // above: accepted and closed
+  uint32_t connections_per_peer_max = 6144;  // of one address, which may be a proxy's; likewise
   uint32_t queue_max = 4096;  // requests waiting for a handler thread; above: 503 with Retry-After
   uint64_t body_bytes_max = uint64_t{5} << 30;  // above: 413
   uint64_t body_in_memory_max = 4u << 20;       // larger bodies are spooled to a file
+  uint64_t bodies_in_memory_max = 256u << 20;   // of all requests; above: 503 with Retry-After
+  HeadCheck head_check;                         // empty: none
+  uint64_t unchecked_body_max = 256u << 10;     // longer bodies, or of unknown length, are checked
   Path spool_directory;  // for those files; empty: large bodies are refused with 413
   uint32_t header_bytes_max = 32u << 10;  // above: 431
   // A client that is slower than one of these is cut off without an answer.
@@ -41,7 +54,7 @@ using ErrorBody = std::function<Response(int status, std::string_view message)>;
 struct ServerCounts {
   uint64_t connections_open = 0;
   uint64_t connections_accepted = 0;
-  uint64_t connections_refused = 0;  // above connections_max or handshakes_max
+  uint64_t connections_refused = 0;  // above connections_max, ..._per_peer_max or handshakes_max
   uint64_t requests = 0;             // handed to the handler
   uint64_t requests_refused = 0;     // answered by the server itself
   uint64_t tls_full = 0;             // handshakes with all signatures

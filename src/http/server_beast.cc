@@ -19,6 +19,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <condition_variable>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -29,6 +30,7 @@
 #include "base/clock.h"
 #include "base/crypto/crypto.h"
 #include "base/log.h"
+#include "http/body_budget.h"
 #include "http/body_receiver.h"
 #include "http/framing.h"
 #include "http/handler_pool.h"
@@ -45,6 +47,10 @@ constexpr size_t kHeadPieceBytes = 4096;
 constexpr size_t kKeptBufferBytes = 8u << 10;  // of a connection between its requests
 constexpr size_t kFilePieceBytes = 256u << 10;
 constexpr uint64_t kTimedBytes = 1u << 20;  // body_timeout is for each so many bytes
+// Of a chunked body: one line or trailer is at most so long, and all framing together that and so
+// many bytes for each byte of content. A chunk of one byte has 5 or 6.
+constexpr size_t kFramingBytesMax = 4096;
+constexpr uint64_t kFramingBytesPerByteMax = 16;
 // A client that was refused in the middle of its body gets this much more read, so that the answer
 // is not lost in a reset.
 constexpr size_t kDrainBytesMax = 1u << 20;
@@ -72,7 +78,9 @@ class Mailbox {
 // One request on its way through the handler. Shared: the coroutine waits for it, the handler and
 // the responder hold it from other threads.
 struct Exchange {
+  explicit Exchange(BodyShare body_share) : share(std::move(body_share)) {}
   Request request;
+  BodyShare share;                        // of its body
   std::atomic<bool> claimed{false};       // somebody has answered
   std::optional<Response> answer;         // loop thread only, like the next one
   asio::steady_timer* waiting = nullptr;  // cancelled when the answer is there
@@ -117,7 +125,8 @@ class BeastServer final : public Server {
         pool_(options.handler_threads, options.queue_max),
         handshake_pool_(options.tls ? options.tls->handshake_threads : 0,
                         options.tls ? options.tls->handshakes_max : 0),
-        file_poll_(loop_) {}
+        file_poll_(loop_),
+        budget_(std::make_shared<BodyBudget>(options.bodies_in_memory_max)) {}
   ~BeastServer() override { Stop(std::chrono::milliseconds(0)); }
 
   Status Bind();
@@ -129,6 +138,14 @@ class BeastServer final : public Server {
 
  private:
   enum class HeadRead { kComplete, kClosed, kRefused };
+  // A request on its way in, and why it is not to go on.
+  struct Incoming {
+    explicit Incoming(const std::shared_ptr<BodyBudget>& budget) : share(budget) {}
+    Request request;
+    BodyShare share;
+    uint64_t body_bytes_max = 0;
+    std::optional<Response> refused;
+  };
 
   asio::awaitable<void> Accept();
   asio::awaitable<void> Serve(std::shared_ptr<Connection> connection);
@@ -137,16 +154,20 @@ class BeastServer final : public Server {
   asio::awaitable<void> WatchFiles();
   asio::awaitable<bool> ServeOne(Connection& connection);
   asio::awaitable<HeadRead> ReadHead(Connection& connection, size_t& head_bytes, Refusal& refusal);
-  asio::awaitable<bool> ReadBody(Connection& connection, Parser& parser, Request& request,
-                                 std::optional<Refusal>& refusal);
-  asio::awaitable<std::optional<Response>> Handle(Connection& connection, Request request);
+  bool NeedsCheck(const Parser& parser) const;
+  asio::awaitable<bool> CheckBeforeBody(Connection& connection, Incoming& incoming);
+  asio::awaitable<bool> ReadBody(Connection& connection, Parser& parser, Incoming& incoming);
+  asio::awaitable<std::optional<Response>> Handle(Connection& connection, Incoming incoming);
+  asio::awaitable<std::optional<Response>> AwaitAnswer(Connection& connection, Exchange& exchange);
+  Response Busy() const { return ErrorResponse(503, "the server is busy, try again"); }
   asio::awaitable<bool> Write(Connection& connection, const Response& response, bool keep_alive,
                               bool is_head_request);
   asio::awaitable<bool> WriteFile(Connection& connection, const Response& response);
-  asio::awaitable<void> Refuse(Connection& connection, const Refusal& refusal);
+  asio::awaitable<void> Refuse(Connection& connection, const Response& response);
   Response ErrorResponse(int status, std::string_view message) const {
     Response response = error_body_(status, message);
     response.status = status;
+    if (status == 503) response.headers.Set("Retry-After", "1");
     return response;
   }
   void OnLoop(std::function<void()> task) { mailbox_->Post(std::move(task)); }
@@ -169,6 +190,8 @@ class BeastServer final : public Server {
 
   bool stopping_ = false;  // loop thread only
   std::set<Connection*> connections_;
+  std::map<std::string, uint32_t> connections_of_peer_;  // by address; loop thread only
+  const std::shared_ptr<BodyBudget> budget_;
   size_t handshakes_open_ = 0;  // loop thread only
   std::mutex tls_mutex_;
   std::shared_ptr<const TlsContext> tls_context_;  // null: plain
@@ -221,7 +244,12 @@ asio::awaitable<void> BeastServer::Accept() {
       co_await accept_pause_.async_wait(Into(error));
       continue;
     }
-    const bool full = connections_.size() >= options_.connections_max;
+    const tcp::endpoint peer = socket.remote_endpoint(error);
+    const std::string address = error ? "" : peer.address().to_string();
+    const auto of_peer = connections_of_peer_.find(address);
+    const bool full = connections_.size() >= options_.connections_max ||
+                      (of_peer != connections_of_peer_.end() &&
+                       of_peer->second >= options_.connections_per_peer_max);
     {
       const std::lock_guard lock(counts_mutex_);
       ++(full ? counts_.connections_refused : counts_.connections_accepted);
@@ -229,10 +257,11 @@ asio::awaitable<void> BeastServer::Accept() {
     }
     if (full) continue;
     socket.set_option(tcp::no_delay(true), error);
-    const tcp::endpoint peer = socket.remote_endpoint(error);
     auto connection = std::make_shared<Connection>(loop_, std::move(socket),
                                                    options_.header_bytes_max + kReadBytes);
-    connection->peer = error ? "" : peer.address().to_string() + ":" + std::to_string(peer.port());
+    connection->peer = address.empty() ? "" : address + ":" + std::to_string(peer.port());
+    connection->peer_address = address;
+    ++connections_of_peer_[address];
     connections_.insert(connection.get());
     asio::co_spawn(loop_, Serve(std::move(connection)), asio::detached);
   }
@@ -240,6 +269,8 @@ asio::awaitable<void> BeastServer::Accept() {
 
 void BeastServer::Forget(Connection* connection) {
   connections_.erase(connection);
+  const auto of_peer = connections_of_peer_.find(connection->peer_address);
+  if (--of_peer->second == 0) connections_of_peer_.erase(of_peer);
   const std::lock_guard lock(counts_mutex_);
   if (--counts_.connections_open == 0) none_open_.notify_all();
 }
@@ -367,7 +398,8 @@ asio::awaitable<bool> BeastServer::ServeOne(Connection& connection) {
   Parser parser;
   parser.header_limit(options_.header_bytes_max);
   parser.body_limit(std::numeric_limits<uint64_t>::max());  // BodyReceiver knows the limit
-  Request request;
+  Incoming incoming(budget_);
+  Request& request = incoming.request;
   request.peer = connection.peer;
   request.peer_certificate = connection.peer_certificate;
   request.over_tls = options_.tls.has_value();
@@ -385,14 +417,20 @@ asio::awaitable<bool> BeastServer::ServeOne(Connection& connection) {
       refused = CheckHead(request, parser.get().version());
     }
   }
-  const bool keep_alive = !refused && parser.keep_alive();
-  if (!refused && !co_await ReadBody(connection, parser, request, refused)) co_return false;
   if (refused) {
-    co_await Refuse(connection, *refused);
+    incoming.refused = ErrorResponse(refused->status, refused->message);
+  } else {
+    incoming.body_bytes_max = options_.body_bytes_max;
+    if (NeedsCheck(parser) && !co_await CheckBeforeBody(connection, incoming)) co_return false;
+    if (!incoming.refused && !co_await ReadBody(connection, parser, incoming)) co_return false;
+  }
+  if (incoming.refused) {
+    co_await Refuse(connection, *incoming.refused);
     co_return false;
   }
+  const bool keep_alive = parser.keep_alive();
   const bool is_head_request = request.method == "HEAD";
-  const std::optional<Response> response = co_await Handle(connection, std::move(request));
+  const std::optional<Response> response = co_await Handle(connection, std::move(incoming));
   if (!response) co_return false;
   const bool go_on = keep_alive && !stopping_;
   const bool written = co_await Write(connection, *response, go_on, is_head_request);
@@ -444,28 +482,61 @@ bool IsMalformed(const error_code& error) {
 
 // Parses what has arrived of a body, or what arrives next. `error` is the parser's or the
 // connection's.
-asio::awaitable<void> ReadPiece(Connection& connection, Parser& parser, error_code& error) {
+asio::awaitable<size_t> ReadPiece(Connection& connection, Parser& parser, error_code& error) {
   beast::flat_buffer& buffer = connection.buffer;
-  for (;;) {
+  for (size_t consumed = 0;;) {
     if (buffer.size() > 0) {
-      buffer.consume(parser.put(buffer.data(), error));
-      if (error != beast::http::error::need_more) co_return;
+      const size_t n = parser.put(buffer.data(), error);
+      consumed += n;
+      buffer.consume(n);
+      if (error != beast::http::error::need_more) co_return consumed;
+      // The line of a chunk, or the trailer, is not whole yet.
       error = {};
+      if (buffer.size() > kFramingBytesMax) error = beast::http::error::bad_chunk_extension;
+      if (error) co_return consumed;
     }
     const asio::mutable_buffer room =
         buffer.prepare(std::min(kReadBytes, buffer.max_size() - buffer.size()));
     const size_t n = co_await connection.Read(room.data(), room.size(), error);
     buffer.commit(n);
-    if (error) co_return;
+    if (error) co_return consumed;
   }
 }
 
-// False: the connection is gone. Sets `refusal` if the request is to be refused.
+// Whether so long a body may come is somebody else's decision. Bodies without a length are chunked.
+bool BeastServer::NeedsCheck(const Parser& parser) const {
+  return options_.head_check && !parser.is_done() &&
+         parser.content_length().value_or(UINT64_MAX) > options_.unchecked_body_max;
+}
+
+// False: the connection is gone. Sets `refused` or the limit of the body.
+asio::awaitable<bool> BeastServer::CheckBeforeBody(Connection& connection, Incoming& incoming) {
+  auto exchange = std::make_shared<Exchange>(BodyShare(budget_));
+  exchange->request = std::move(incoming.request);
+  auto verdict = std::make_shared<HeadVerdict>();
+  const bool posted = pool_.TryPost([this, exchange, verdict] {
+    *verdict = options_.head_check(exchange->request);
+    Answer(exchange, *mailbox_, Response());  // orders the verdict before the loop reads it
+  });
+  if (!posted) {
+    incoming.refused = Busy();
+    co_return true;
+  }
+  const std::optional<Response> answered = co_await AwaitAnswer(connection, *exchange);
+  if (!answered) co_return false;
+  incoming.request = std::move(exchange->request);
+  incoming.refused = std::move(verdict->refusal);
+  incoming.body_bytes_max = std::min(verdict->body_bytes_max, options_.body_bytes_max);
+  co_return true;
+}
+
+// False: the connection is gone. Sets `refused` if the request is to be refused.
 asio::awaitable<bool> BeastServer::ReadBody(Connection& connection, Parser& parser,
-                                            Request& request, std::optional<Refusal>& refusal) {
-  if (parser.content_length().value_or(0) > options_.body_bytes_max) {
-    refusal = Refusal{
-        413, "the body is longer than " + std::to_string(options_.body_bytes_max) + " bytes"};
+                                            Incoming& incoming) {
+  Request& request = incoming.request;
+  if (parser.content_length().value_or(0) > incoming.body_bytes_max) {
+    incoming.refused = ErrorResponse(
+        413, "the body is longer than " + std::to_string(incoming.body_bytes_max) + " bytes");
     co_return true;
   }
   error_code error;
@@ -476,11 +547,15 @@ asio::awaitable<bool> BeastServer::ReadBody(Connection& connection, Parser& pars
     co_await connection.Write(asio::buffer(kContinue), {}, error);
     if (error) co_return false;
   }
-  BodyReceiver sink(options_, request);
+  BodyReceiver sink(options_, incoming.body_bytes_max, request, incoming.share);
+  const auto refuse = [&](const Refusal& why) {
+    incoming.refused = ErrorResponse(why.status, why.message);
+  };
   // Only as large as needed: a fleet holds thousands of connections open.
   std::vector<char> piece(
       std::min<uint64_t>(kReadBytes, parser.content_length().value_or(kReadBytes)));
   uint64_t timed_bytes = kTimedBytes;
+  uint64_t framing_bytes = 0;  // sizes and extensions of chunks, and the trailer
   while (!parser.is_done()) {
     if (timed_bytes >= kTimedBytes) {
       connection.ExpireAfter(options_.body_timeout);
@@ -489,16 +564,23 @@ asio::awaitable<bool> BeastServer::ReadBody(Connection& connection, Parser& pars
     auto& body = parser.get().body();
     body.data = piece.data();
     body.size = piece.size();
-    co_await ReadPiece(connection, parser, error);
+    const size_t consumed = co_await ReadPiece(connection, parser, error);
     const size_t n = piece.size() - body.size;
     timed_bytes += n;
+    framing_bytes += consumed - n;
     if (n > 0) {
-      refusal = sink.Append({reinterpret_cast<const uint8_t*>(piece.data()), n});
-      if (refusal) co_return true;
+      if (const auto why = sink.Append({reinterpret_cast<const uint8_t*>(piece.data()), n})) {
+        refuse(*why);
+        co_return true;
+      }
     }
     if (error == beast::http::error::need_buffer) error = {};
+    if (framing_bytes > kFramingBytesMax + kFramingBytesPerByteMax * request.body_bytes) {
+      refuse({400, "the request's body has more framing than content"});
+      co_return true;
+    }
     if (IsMalformed(error)) {
-      refusal = Refusal{400, "the request's body is malformed: " + error.message()};
+      refuse({400, "the request's body is malformed: " + error.message()});
       co_return true;
     }
     if (error) co_return false;
@@ -511,9 +593,9 @@ asio::awaitable<bool> BeastServer::ReadBody(Connection& connection, Parser& pars
 
 // Nothing if the server is stopping before there is an answer.
 asio::awaitable<std::optional<Response>> BeastServer::Handle(Connection& connection,
-                                                             Request request) {
-  auto exchange = std::make_shared<Exchange>();
-  exchange->request = std::move(request);
+                                                             Incoming incoming) {
+  auto exchange = std::make_shared<Exchange>(std::move(incoming.share));
+  exchange->request = std::move(incoming.request);
   auto responder = std::make_shared<ResponderState>(
       exchange, mailbox_, ErrorResponse(500, "the request got no answer"));
   const bool posted = pool_.TryPost([this, exchange, responder] {
@@ -525,23 +607,25 @@ asio::awaitable<std::optional<Response>> BeastServer::Handle(Connection& connect
     const std::lock_guard lock(counts_mutex_);
     ++(posted ? counts_.requests : counts_.requests_refused);
   }
-  if (!posted) {
-    Response full = ErrorResponse(503, "the server is busy, try again");
-    full.headers.Set("Retry-After", "1");
-    co_return full;
-  }
+  if (!posted) co_return Busy();
+  co_return co_await AwaitAnswer(connection, *exchange);
+}
+
+// Nothing if the connection was cut before there was an answer.
+asio::awaitable<std::optional<Response>> BeastServer::AwaitAnswer(Connection& connection,
+                                                                  Exchange& exchange) {
   connection.ExpireNever();
   asio::steady_timer timer(loop_);
   timer.expires_at(std::chrono::steady_clock::time_point::max());
-  exchange->waiting = &timer;
+  exchange.waiting = &timer;
   connection.waiting = &timer;
-  while (!exchange->answer && !connection.cut()) {
+  while (!exchange.answer && !connection.cut()) {
     error_code cancelled;
     co_await timer.async_wait(Into(cancelled));
   }
-  exchange->waiting = nullptr;
+  exchange.waiting = nullptr;
   connection.waiting = nullptr;
-  co_return std::move(exchange->answer);
+  co_return std::move(exchange.answer);
 }
 
 asio::awaitable<bool> BeastServer::Write(Connection& connection, const Response& response,
@@ -582,12 +666,11 @@ asio::awaitable<bool> BeastServer::WriteFile(Connection& connection, const Respo
 }
 
 // Answers, then reads on for a moment, so that the client sees the answer and not a reset.
-asio::awaitable<void> BeastServer::Refuse(Connection& connection, const Refusal& refusal) {
+asio::awaitable<void> BeastServer::Refuse(Connection& connection, const Response& response) {
   {
     const std::lock_guard lock(counts_mutex_);
     ++counts_.requests_refused;
   }
-  const Response response = ErrorResponse(refusal.status, refusal.message);
   const bool written = co_await Write(connection, response, /*keep_alive=*/false, false);
   if (!written) co_return;
   connection.ExpireAfter(kDrainTimeout);

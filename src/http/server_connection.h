@@ -134,6 +134,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   beast::flat_buffer buffer;  // what has arrived and is not yet consumed
   std::string peer;
+  std::string peer_address;  // the same without the port
   std::shared_ptr<const PeerCertificate> peer_certificate;
   bool idle = true;  // between requests
   asio::steady_timer* waiting = nullptr;

@@ -568,5 +568,156 @@ TEST(Client, SendsAFileAndKeepsErrorBodiesOutOfTheSink) {
   EXPECT_EQ(MakeCurlTransport()->Send(request).error().code, Code::kDataLoss);
 }
 
+TEST(Client, CallsOfTwoThreadsRunAtTheSameTime) {
+  std::mutex mutex;
+  std::vector<Responder> waiting;  // answered when both calls are there
+  const auto server = StartServer(SmallOptions(), [&](const Request&, const Responder& respond) {
+    const std::lock_guard lock(mutex);
+    waiting.push_back(respond);
+    if (waiting.size() < 2) return;
+    for (const Responder& responder : waiting) responder(Response());
+  });
+  const auto transport = MakeCurlTransport();
+  const auto call = [&] { return transport->Send({.url = UrlOf(*server, "/")}).has_value(); };
+  auto other = std::async(std::launch::async, call);
+  EXPECT_TRUE(call());
+  EXPECT_TRUE(other.get());
+}
+
+// ---- What may come in ----
+
+TEST(Server, LongBodyIsReadOnlyAfterItsHeadWasChecked) {
+  ServerOptions options = SmallOptions();
+  options.unchecked_body_max = 10;
+  std::atomic<int> checks{0};
+  options.head_check = [&](const Request& head) -> HeadVerdict {
+    ++checks;
+    EXPECT_EQ(head.body_bytes, 0u);
+    if (head.target == "/refused") {
+      HeadVerdict verdict{.refusal = Response()};
+      verdict.refusal->status = 403;
+      verdict.refusal->body = "not you";
+      return verdict;
+    }
+    return {.body_bytes_max = 20};
+  };
+  const auto server = StartServer(options);
+  struct Case {
+    const char* name;
+    const char* text;
+    const char* answer;
+    int checks;
+  };
+  const Case cases[] = {
+      {"short", "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n0123456789", "200", 0},
+      {"none", "GET /a HTTP/1.1\r\nHost: h\r\n\r\n", "200", 0},
+      {"long", "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n0123456789a", "200", 1},
+      {"refused without the body", "PUT /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n",
+       "403", 1},
+      {"above the verdict's limit", "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 21\r\n\r\n",
+       "413", 1},
+      {"chunked",
+       "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", "200",
+       1},
+      {"chunked above the limit",
+       "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
+       "chunked\r\n\r\n15\r\n012345678901234567890\r\n",
+       "413", 1},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    checks = 0;
+    RawConnection connection(server->port());
+    connection.Send(c.text);
+    connection.EndOfSending();
+    EXPECT_EQ(connection.ReadAllOf().substr(9, 3), c.answer);
+    EXPECT_EQ(checks, c.checks);
+  }
+}
+
+// Once a trailer or an extension that did not fit into the buffer kept the loop busy for ever.
+TEST(Server, FramingOfChunksIsBounded) {
+  const auto server = StartServer(SmallOptions());
+  const std::string head = "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  std::string many_chunks;
+  for (int i = 0; i < 5000; ++i) many_chunks += "1\r\nx\r\n";
+  struct Case {
+    const char* name;
+    std::string body;
+    const char* answer;
+  };
+  const Case cases[] = {
+      {"an extension", "5;name=value\r\n12345\r\n0\r\n\r\n", "200"},
+      {"a trailer", "5\r\n12345\r\n0\r\nX-Sum: abc\r\n\r\n", "200"},
+      {"many small chunks", many_chunks + "0\r\n\r\n", "200"},
+      {"a long extension", "5;" + std::string(5000, 'a') + "\r\n12345\r\n0\r\n\r\n", "400"},
+      {"an extension without end", "5;" + std::string(200'000, 'a'), "400"},
+      {"a size with many zeros", std::string(5000, '0') + "5\r\n12345\r\n0\r\n\r\n", "400"},
+      {"a long trailer", "0\r\nX: " + std::string(200'000, 'a') + "\r\n\r\n", "400"},
+      {"a trailer without end", "0\r\nX: " + std::string(200'000, 'a'), "400"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    RawConnection connection(server->port());
+    connection.Send(head + c.body);
+    connection.EndOfSending();
+    EXPECT_EQ(connection.ReadAllOf().substr(9, 3), c.answer);
+  }
+}
+
+TEST(Server, BodiesInMemoryHaveALimitTogether) {
+  ServerOptions options = SmallOptions();
+  options.bodies_in_memory_max = 100;
+  const auto server = StartServer(options);
+  const std::string head = "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 60\r\n";
+  RawConnection first(server->port());
+  // Of the first body 50 bytes are there once its answer to Expect has come and they were sent.
+  first.Send(head + "Expect: 100-continue\r\n\r\n");
+  EXPECT_NE(first.ReadUntil("\r\n\r\n").find("100 Continue"), std::string::npos);
+  first.Send(std::string(50, 'x'));
+  std::string refused;
+  for (int tries = 0; tries < 1000 && refused.find("503") == std::string::npos; ++tries) {
+    RawConnection second(server->port());
+    second.Send(head + "\r\n" + std::string(60, 'y'));
+    second.EndOfSending();
+    refused = second.ReadAllOf();  // 200 until the 50 bytes of the first have arrived
+  }
+  EXPECT_NE(refused.find("503"), std::string::npos);
+  EXPECT_NE(refused.find("Retry-After: 1"), std::string::npos);
+  first.Send(std::string(10, 'x'));
+  first.EndOfSending();
+  EXPECT_NE(first.ReadAllOf().find("200 OK"), std::string::npos);
+  RawConnection third(server->port());  // all was given back
+  third.Send(head + "\r\n" + std::string(60, 'z'));
+  third.EndOfSending();
+  EXPECT_NE(third.ReadAllOf().find("200 OK"), std::string::npos);
+}
+
+TEST(Server, ConnectionsOfOnePeerHaveALimit) {
+  ServerOptions options = SmallOptions();
+  options.connections_per_peer_max = 2;
+  const auto server = StartServer(options);
+  const std::string request = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+  {
+    RawConnection first(server->port());
+    RawConnection second(server->port());
+    for (RawConnection* connection : {&first, &second}) {
+      connection->Send(request);
+      EXPECT_NE(connection->ReadUntil("/a 0").find("200 OK"), std::string::npos);
+    }
+    RawConnection third(server->port());
+    third.Send(request);
+    EXPECT_EQ(third.ReadAllOf(), "");
+    EXPECT_EQ(server->counts().connections_refused, 1u);
+  }
+  for (int tries = 0; tries < 1000; ++tries) {  // until the loop has seen that they are gone
+    RawConnection later(server->port());
+    later.Send(request);
+    later.EndOfSending();
+    if (later.ReadAllOf().find("200 OK") != std::string::npos) return;
+  }
+  FAIL() << "a place was not given back";
+}
+
 }  // namespace
 }  // namespace kedge::http

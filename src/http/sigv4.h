@@ -107,6 +107,9 @@ class SigningKeyCache {
 struct VerifyOptions {
   SigningKeyCache* cache = nullptr;  // borrowed; null: derived each time
   bool normalize_path = true;        // never for s3
+  // The body is not there yet: its digest is believed as declared. A request that declares none is
+  // refused as IncompleteSignature. Verify the whole request again when the body has come.
+  bool head_only = false;
   // Whether the session token belongs to the access key. Unset: a request with a token is refused.
   std::function<bool(const std::string& access_key_id, const std::string& token)> token_is_valid;
 };

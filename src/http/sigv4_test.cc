@@ -620,6 +620,30 @@ TEST(SigV4, StreamingFormsAreReportedNotAccepted) {
                              kServices, kNow));
 }
 
+TEST(SigV4, HeadAloneIsVerifiedByTheDeclaredDigest) {
+  ClientRequest sent;
+  sent.method = "PUT";
+  sent.url = "http://h:1/b/k";
+  sent.body = "the body";
+  ASSERT_TRUE(SignRequest({kKeyId, kSecret, ""}, {"r", "s3"}, kNow, sent));
+  Request head = Received(sent);
+  head.body.clear();
+  head.body_sha256 = crypto::Sha256Hex({});
+  VerifyOptions options;
+  options.head_only = true;
+  EXPECT_TRUE(VerifyRequest(head, LookUp, kServices, kNow, options));
+  EXPECT_FALSE(VerifyRequest(head, LookUp, kServices, kNow));  // the body is not that
+  Request other = head;
+  other.headers.Set("X-Amz-Content-Sha256", crypto::Sha256Hex(AsBytes("another")));
+  EXPECT_FALSE(VerifyRequest(other, LookUp, kServices, kNow, options));
+
+  ASSERT_TRUE(
+      SignRequest({kKeyId, kSecret, ""}, {"r", "sagemaker"}, kNow, sent = {.url = "http://h:1/"}));
+  const auto undeclared = VerifyRequest(Received(sent), LookUp, kServices, kNow, options);
+  ASSERT_FALSE(undeclared);
+  EXPECT_NE(undeclared.error().message.find("IncompleteSignature"), std::string::npos);
+}
+
 TEST(SigV4, CacheForgetsTheKeyOfAChangedSecretAndIsBounded) {
   SigningKeyCache cache;
   const CredentialScope scope{"20150830", "eu-1", "s3"};

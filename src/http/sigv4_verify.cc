@@ -214,12 +214,15 @@ Result<std::string> HashOfBody(const Request& request) {
 }
 
 // The last line of the canonical request.
-Result<std::string> PayloadHash(const Request& request, const Claim& claim) {
+Result<std::string> PayloadHash(const Request& request, const Claim& claim, bool head_only) {
   const bool is_s3 = claim.scope.service == "s3";
   if (request.headers.Count("X-Amz-Content-Sha256") > 1)
     return Incomplete("header 'x-amz-content-sha256' is repeated");
   const std::string* declared = request.headers.Find("X-Amz-Content-Sha256");
   if (is_s3 && claim.presigned && declared == nullptr) return std::string(kUnsignedPayload);
+  if (head_only && declared == nullptr)
+    return Incomplete("header 'x-amz-content-sha256' is needed for a body of this length");
+  if (head_only) return *declared;
   KEDGE_TRY(std::string actual, HashOfBody(request));
   if (declared == nullptr) return actual;
   if (is_s3 && (*declared == kUnsignedPayload || declared->rfind("STREAMING-", 0) == 0))
@@ -324,7 +327,7 @@ Result<VerifiedIdentity> VerifyRequest(const Request& request, const SecretLooku
   if (claim.token.has_value() &&
       (!options.token_is_valid || !options.token_is_valid(claim.access_key_id, *claim.token)))
     return Refuse("InvalidClientTokenId", "the session token is unknown");
-  KEDGE_TRY(const std::string payload_hash, PayloadHash(request, claim));
+  KEDGE_TRY(const std::string payload_hash, PayloadHash(request, claim, options.head_only));
   const crypto::Sha256Digest key =
       options.cache != nullptr ? options.cache->Get(claim.access_key_id, *secret, claim.scope)
                                : DeriveSigningKey(*secret, claim.scope);

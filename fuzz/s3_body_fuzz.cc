@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/xml.h"
 #include "http/aws_chunked.h"
-#include "server/s3/xml.h"
 
 namespace {
 
@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
       DecodeChunked(body, true, true);
       break;
     default: {
-      const auto root = kedge::server::ParseXml(body);
+      const auto root = kedge::ParseXml(body);
       KEDGE_CHECK(root || root.error().code == kedge::Code::kInvalidArgument);
     }
   }

@@ -68,4 +68,20 @@ Result<EpochMs> ParseBasicIso8601(const std::string& text) {
   return static_cast<EpochMs>(seconds) * 1000;
 }
 
+Result<EpochMs> ParseIso8601(const std::string& text) {
+  const Error wrong = InvalidArgument("time '" + text.substr(0, 40) + "' is not of ISO 8601");
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':' ||
+      text.back() != 'Z')
+    return wrong;
+  const std::string basic = text.substr(0, 4) + text.substr(5, 2) + text.substr(8, 5) +
+                            text.substr(14, 2) + text.substr(17, 2) + "Z";
+  KEDGE_TRY(const EpochMs seconds, ParseBasicIso8601(basic));
+  const std::string fraction = text.substr(19, text.size() - 20);
+  if (fraction.empty()) return seconds;
+  if (fraction.size() < 2 || fraction[0] != '.' ||
+      fraction.find_first_not_of("0123456789", 1) != std::string::npos)
+    return wrong;
+  return seconds + std::stoi((fraction.substr(1) + "00").substr(0, 3));
+}
+
 }  // namespace kedge

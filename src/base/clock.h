@@ -34,4 +34,8 @@ std::string FormatBasicIso8601(EpochMs time);
 // Reads "20261122T070938Z". kInvalidArgument for anything else.
 Result<EpochMs> ParseBasicIso8601(const std::string& text);
 
+// Reads "2026-11-22T07:09:38.123Z", with any number of digits of the second's fraction or none.
+// kInvalidArgument for anything else.
+Result<EpochMs> ParseIso8601(const std::string& text);
+
 }  // namespace kedge

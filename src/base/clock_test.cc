@@ -21,5 +21,15 @@ TEST(Clock, RefusesTimesThatDoNotExist) {
   }
 }
 
+TEST(Clock, ReadsTheExtendedForm) {
+  EXPECT_EQ(*ParseIso8601("2015-08-30T12:36:00Z"), 1440938160000);
+  EXPECT_EQ(*ParseIso8601("2015-08-30T12:36:00.5Z"), 1440938160500);
+  EXPECT_EQ(*ParseIso8601("2015-08-30T12:36:00.007999Z"), 1440938160007);
+  for (const char* bad :
+       {"", "2015-08-30 12:36:00Z", "2015-08-30T12:36:00", "2015-08-30T12:36:00.Z",
+        "2015-08-30T12:36:00,5Z", "2015-02-30T12:36:00Z", "2015-08-30T12:36:00.-1Z"})
+    EXPECT_FALSE(ParseIso8601(bad)) << bad;
+}
+
 }  // namespace
 }  // namespace kedge

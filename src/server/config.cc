@@ -9,6 +9,12 @@ namespace {
 
 constexpr int kCertificateDaysMax = 3650;
 
+void DeclareObjects(Flags& flags, Config& config) {
+  flags.Option("--objects", &config.objects,
+               "object store: a folder (DATA/objects if not given), or "
+               "s3://BUCKET/PREFIX?endpoint=URL&region=R&style=path|virtual&credentials=FILE");
+}
+
 }  // namespace
 
 void DeclareStorage(Flags& flags, Config& config) {
@@ -19,6 +25,7 @@ void DeclareStorage(Flags& flags, Config& config) {
   flags.Option(
       "--master-key", &config.master_key,
       "file of the key that seals secrets; DATA/keys/master.key, made if absent, if not given");
+  DeclareObjects(flags, config);
 }
 
 void DeclareServing(Flags& flags, Config& config) {
@@ -39,6 +46,8 @@ void DeclareServing(Flags& flags, Config& config) {
                "life of a device's certificate; the agent renews it after two thirds");
   flags.Option("--certificate-grace-days", &config.certificate_grace_days,
                "how long after its end a certificate may still be renewed");
+  flags.Option("--s3-host", &config.s3_host,
+               "host name below which each bucket of the object store has a name of its own");
   flags.Option("--region", &config.region, "region in resource names (ARNs)");
   flags.Option("--account", &config.account, "12 digits, account in resource names (ARNs)");
   flags.Option("--compile-jobs", &config.compile_jobs, "compilation jobs at a time").Range(1, 256);
@@ -75,6 +84,8 @@ void DeclareSettings(Flags& flags, bool serves) {
   flags.Settings("KEDGE_SERVER",
                  serves ? Flags::UnknownSettings::kRefused : Flags::UnknownSettings::kIgnored);
 }
+
+bool KeepsObjectsInS3(const Config& config) { return config.objects.starts_with("s3:"); }
 
 LogLevel LogLevelOf(const Config& config) {
   if (config.log_level == "debug") return LogLevel::kDebug;

@@ -18,6 +18,8 @@ struct Config {
   std::string data;                       // folder of what belongs to this node
   std::string database = "sqlite";        // or a URL of PostgreSQL
   std::string master_key;                 // file; empty: DATA/keys/master.key
+  std::string objects;                    // a folder or s3://...; empty: DATA/objects
+  std::string s3_host;                    // BUCKET.s3_host is a bucket; empty: path style only
   std::string listen = "127.0.0.1:8080";  // ADDRESS:PORT of the API
   std::string tls_certificate;            // PEM file; empty: the API is plain HTTP
   std::string tls_key;                    // PEM file
@@ -48,6 +50,9 @@ void DeclareServing(Flags& flags, Config& config);
 // After the last option: all of them may stand in --config FILE and in KEDGE_SERVER_... too.
 // `serves`: whether both functions above were called.
 void DeclareSettings(Flags& flags, bool serves);
+
+// Whether --objects names an S3 store and no folder.
+bool KeepsObjectsInS3(const Config& config);
 
 LogLevel LogLevelOf(const Config& config);
 

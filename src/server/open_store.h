@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "blob/blob_store.h"
+#include "http/client.h"
 #include "server/config.h"
 #include "server/installation.h"
 #include "store/store.h"
@@ -19,8 +20,13 @@ Result<std::unique_ptr<store::Store>> OpenStore(const Config& config, const Fold
 // Opens the database for a tool: neither migrated nor checked, beside a server that may be running.
 // A file is made if absent.
 Result<std::unique_ptr<store::Store>> OpenStoreAsItIs(const Config& config, const Folders& folders);
-// Borrows disk and clock.
+// What the object store is reached by; borrows disk and clock, and lives longer than the store.
+struct BlobAccess {
+  FileSystem& disk;
+  const Clock& clock;
+  std::unique_ptr<http::Transport> transport = http::MakeCurlTransport();
+};
 Result<std::unique_ptr<blob::BlobStore>> OpenBlobs(const Config& config, const Folders& folders,
-                                                   FileSystem& disk, const Clock& clock);
+                                                   BlobAccess& access);
 
 }  // namespace kedge::server

@@ -1,97 +1,84 @@
-// Objects in a local folder; its form and rules stand in docs/formats/object-store.md.
+// Objects in a folder; its form and rules stand in docs/formats/object-store.md.
 //
-// All records are in memory, in an ordered map a bucket: listing by prefix is a walk, and a lookup
-// touches no disk. The record file is what makes an object: it is written last and replaced
-// atomically, so a crash at any point leaves the old version or the new one. Content files are
-// immutable and have random names, so a reader's descriptor stays good whatever happens to the key.
+// The disk is the truth, so that several processes may use one folder: a record file is what makes
+// an object; it is written last and replaced atomically, so a crash at any point leaves the old
+// version or the new one. Content files are immutable and have random names, so a reader's
+// descriptor stays good whatever happens to the key. Only listings keep something in memory: an
+// index of the records that follows the disk (record_index.h).
 //
-// Locks: `index_mutex_` guards the maps and is never held over I/O. Two writers of one key must
-// write their record and their index entry in the same order; that needs a lock over the write of
-// the record, one of kStripes chosen by the key's hash.
+// Whoever changes an object holds the lock of its key (folder_locks.h) from looking at the old
+// record to having removed the old content, over the I/O.
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <array>
 #include <fcntl.h>
 #include <map>
 #include <mutex>
 #include <set>
-#include <shared_mutex>
 
 #include "base/crypto/crypto.h"
 #include "base/json/json.h"
 #include "base/log.h"
 #include "blob/blob_store.h"
+#include "blob/file/folder_locks.h"
 #include "blob/file/object_record.h"
+#include "blob/file/record_index.h"
 
 namespace kedge::blob {
 
 namespace {
 
-constexpr size_t kStripes = 32;  // the thread sanitizer follows 64 locks held at once
-constexpr size_t kContentTypeBytesMax = 256;
 constexpr uint64_t kRecordBytesMax = 64u << 10;
 constexpr int kOpenTriesMax = 100;  // each further try means that the object was replaced again
-
-struct Bucket {
-  EpochMs created = 0;
-  std::map<std::string, ObjectRecord, std::less<>> objects;
-};
-
-bool IsPrintable(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-}
 
 class FileBlobStore final : public BlobStore {
  public:
   FileBlobStore(FileSystem& disk, Path folder, const Clock& clock)
       : disk_(disk), folder_(std::move(folder)), clock_(clock) {}
 
-  // Reads all records and removes what a crash left.
-  Status Load();
+  // Makes the folder, and removes what a crash left if nobody else has it open.
+  Status Start();
 
   Status CreateBucket(const std::string& bucket) override;
   Status DeleteBucket(const std::string& bucket) override;
   Result<std::vector<BucketInfo>> ListBuckets() override;
   Result<std::unique_ptr<ObjectWriter>> Create(const ObjectName& name,
-                                               std::string content_type) override;
+                                               ObjectAttributes attributes) override;
   Result<ObjectInfo> Head(const ObjectName& name) override;
-  Result<Opened> Open(const ObjectName& name) override;
+  Result<Opened> OpenPart(const ObjectName& name, const ChoosePart& choose) override;
   Status Delete(const ObjectName& name) override;
   Result<Listing> List(const std::string& bucket, const ListOptions& options) override;
 
-  // Makes a content file that is already durable the object of that name.
-  Status Publish(const ObjectName& name, const ObjectRecord& record);
+  // Makes a content file that is already durable the object of that name. If it cannot, the content
+  // file is removed, unless the record may name it.
+  Status Publish(const ObjectName& name, const ObjectRecord& record, bool only_if_absent);
   EpochMs NowMs() const { return clock_.NowMs(); }
 
  private:
   Path FolderOf(const std::string& bucket) const { return folder_ / "buckets" / bucket; }
+  Path DescriptionOf(const std::string& bucket) const { return FolderOf(bucket) / "bucket.json"; }
   Path ContentPath(const std::string& bucket, const std::string& content) const {
     return FolderOf(bucket) / "content" / content.substr(0, 2) / content;
   }
-  static std::string HashOf(const std::string& key) { return crypto::Sha256Hex(AsBytes(key)); }
   Path RecordPath(const ObjectName& name) const {
-    const std::string hash = HashOf(name.key);
-    return FolderOf(name.bucket) / "records" / hash.substr(0, 2) / (hash + ".json");
+    return FolderOf(name.bucket) / "records" / RecordFile(name.key);
   }
-  std::mutex& StripeOf(const std::string& key) {
-    return stripes_[std::hash<std::string>()(key) % kStripes];
-  }
-  Status LoadBucket(const std::string& bucket);
-  // False if a record could not be read: then nothing of the bucket may be thrown away.
-  Result<bool> LoadRecords(const std::string& bucket, Bucket& into);
-  bool LoadRecord(const std::string& bucket, const Path& path, Bucket& into);
-  Status RemoveOrphans(const std::string& bucket, const Bucket& loaded);
+  Status Clean(const std::string& bucket);
+  Status RemoveTemporaries(const Path& folder);
+  Status RemoveOrphans(const std::string& bucket, const RecordIndex& index);
+  // When the bucket was made. kNotFound.
+  Result<EpochMs> CreatedMs(const std::string& bucket) const;
+  Status CheckBucketExists(const std::string& bucket) const;
   // The record of an object. kNotFound, naming bucket or object.
   Result<ObjectRecord> Find(const ObjectName& name) const;
-  Status CheckBucketExists(const std::string& bucket) const;
+  std::shared_ptr<RecordIndex> IndexOf(const std::string& bucket);
   void RemoveContent(const std::string& bucket, const std::string& content);
 
   FileSystem& disk_;
   const Path folder_;
   const Clock& clock_;
-  std::array<std::mutex, kStripes> stripes_;
-  mutable std::shared_mutex index_mutex_;
-  std::map<std::string, Bucket, std::less<>> buckets_;
+  std::unique_ptr<FolderLocks> locks_;
+  std::mutex indexes_mutex_;
+  // Shared: a listing may go on while the bucket is deleted.
+  std::map<std::string, std::shared_ptr<RecordIndex>, std::less<>> indexes_;
 };
 
 class FileObjectWriter final : public ObjectWriter {
@@ -111,17 +98,22 @@ class FileObjectWriter final : public ObjectWriter {
   }
 
   void SetEtag(std::string etag) override { record_.info.etag = std::move(etag); }
+  void SetMetadata(const std::string& name, std::string value) override {
+    record_.info.attributes.metadata.insert_or_assign(name, std::move(value));
+  }
+  void OnlyIfAbsent() override { only_if_absent_ = true; }
 
   Result<ObjectInfo> Commit() override {
     KEDGE_CHECK(file_ != nullptr);
     if (failed_) return FailedPrecondition("object " + name_.Uri() + " was not written completely");
     const std::unique_ptr<FileWriter> file = std::move(file_);
+    KEDGE_TRY_STATUS(record_.info.attributes.Check());
     KEDGE_TRY_STATUS(file->Commit());
     record_.info.sha256 = HexEncode(sha256_.Finish());
     const std::string md5 = HexEncode(md5_.Finish());
     if (record_.info.etag.empty()) record_.info.etag = md5;
     record_.info.modified = store_.NowMs();
-    KEDGE_TRY_STATUS(store_.Publish(name_, record_));
+    KEDGE_TRY_STATUS(store_.Publish(name_, record_, only_if_absent_));
     return record_.info;
   }
 
@@ -133,6 +125,7 @@ class FileObjectWriter final : public ObjectWriter {
   crypto::Hasher sha256_;
   crypto::Hasher md5_{crypto::Hasher::Kind::kMd5};
   bool failed_ = false;
+  bool only_if_absent_ = false;
 };
 
 Error NoSuchBucket(std::string_view bucket) {
@@ -141,71 +134,46 @@ Error NoSuchBucket(std::string_view bucket) {
 
 // ---- Start ----
 
-Status FileBlobStore::Load() {
+Status FileBlobStore::Start() {
   KEDGE_TRY_STATUS(disk_.MakeDirectories(folder_ / "buckets"));
+  KEDGE_TRY(locks_, FolderLocks::Open(disk_, folder_ / "locks"));
+  if (!locks_->alone()) return {};
   KEDGE_TRY(const std::vector<std::string> names, disk_.List(folder_ / "buckets"));
   for (const std::string& name : names) {
-    if (!CheckBucketName(name)) {
+    if (CheckBucketName(name)) {
+      KEDGE_TRY_STATUS(Clean(name));
+    } else {
       LogWarning("the object folder has an entry that is no bucket", {{"name", name}});
-      continue;
     }
-    KEDGE_TRY_STATUS(LoadBucket(name));
   }
-  return {};
+  return locks_->DoneAlone();
 }
 
-Status FileBlobStore::LoadBucket(const std::string& bucket) {
-  const Path description = FolderOf(bucket) / "bucket.json";
-  if (!disk_.Exists(description)) {  // half created or half deleted
+Status FileBlobStore::Clean(const std::string& bucket) {
+  const auto created = CreatedMs(bucket);
+  if (!created && created.error().code == Code::kNotFound)  // half created or half deleted
     return disk_.RemoveAll(FolderOf(bucket));
+  if (!created) return created.error();
+  KEDGE_TRY_STATUS(RemoveTemporaries(FolderOf(bucket) / "records"));
+  const auto index = IndexOf(bucket);
+  KEDGE_TRY_STATUS(index->Refresh());
+  return index->complete() ? RemoveOrphans(bucket, *index) : Status();
+}
+
+Status FileBlobStore::RemoveTemporaries(const Path& folder) {
+  KEDGE_TRY(const std::vector<std::string> shards, disk_.List(folder));
+  for (const std::string& shard : shards) {
+    KEDGE_TRY(const std::vector<std::string> names, disk_.List(folder / shard));
+    for (const std::string& name : names) {
+      if (name.ends_with(".tmp")) KEDGE_TRY_STATUS(disk_.Remove(folder / shard / name));
+    }
   }
-  KEDGE_TRY(const ByteBuffer text, disk_.Read(description, kRecordBytesMax));
-  const Result<json::Value> value = json::Parse(AsText(text));
-  if (!value || value->IntOr("version", 0) != 1)
-    return DataLoss("'" + description.string() + "' is no bucket description of version 1");
-  Bucket loaded{.created = value->IntOr("created_ms", 0)};
-  KEDGE_TRY(const bool complete, LoadRecords(bucket, loaded));
-  if (complete) KEDGE_TRY_STATUS(RemoveOrphans(bucket, loaded));
-  buckets_.emplace(bucket, std::move(loaded));
   return {};
 }
 
-Result<bool> FileBlobStore::LoadRecords(const std::string& bucket, Bucket& into) {
-  bool complete = true;
-  const Path records = FolderOf(bucket) / "records";
-  KEDGE_TRY(const std::vector<std::string> shards, disk_.List(records));
-  for (const std::string& shard : shards) {
-    KEDGE_TRY(const std::vector<std::string> names, disk_.List(records / shard));
-    for (const std::string& name : names) {
-      const Path path = records / shard / name;
-      if (path.extension() == ".tmp") {
-        KEDGE_TRY_STATUS(disk_.Remove(path));
-      } else if (!LoadRecord(bucket, path, into)) {
-        complete = false;
-      }
-    }
-  }
-  return complete;
-}
-
-bool FileBlobStore::LoadRecord(const std::string& bucket, const Path& path, Bucket& into) {
-  const Result<ByteBuffer> text = disk_.Read(path, kRecordBytesMax);
-  Result<ObjectRecord> record = text ? ReadRecord(AsText(*text)) : text.error();
-  if (record && RecordPath({bucket, record->info.key}) != path)
-    record = DataLoss("object record is not that of its file name");
-  if (!record) {
-    LogError("an object record is unreadable",
-             {{"path", path.string()}, {"error", record.error().message}});
-    return false;
-  }
-  std::string key = record->info.key;
-  into.objects.insert_or_assign(std::move(key), std::move(record).value());
-  return true;
-}
-
-Status FileBlobStore::RemoveOrphans(const std::string& bucket, const Bucket& loaded) {
+Status FileBlobStore::RemoveOrphans(const std::string& bucket, const RecordIndex& index) {
   std::set<std::string, std::less<>> missing;
-  for (const auto& [key, record] : loaded.objects) missing.insert(record.content);
+  index.ForEach([&](const ObjectRecord& record) { missing.insert(record.content); });
   const Path content = FolderOf(bucket) / "content";
   KEDGE_TRY(const std::vector<std::string> shards, disk_.List(content));
   for (const std::string& shard : shards) {
@@ -222,76 +190,85 @@ Status FileBlobStore::RemoveOrphans(const std::string& bucket, const Bucket& loa
 
 // ---- Buckets ----
 
+Result<EpochMs> FileBlobStore::CreatedMs(const std::string& bucket) const {
+  const Path description = DescriptionOf(bucket);
+  const auto text = disk_.Read(description, kRecordBytesMax);
+  if (!text && text.error().code == Code::kNotFound) return NoSuchBucket(bucket);
+  if (!text) return text.error();
+  const Result<json::Value> value = json::Parse(AsText(*text));
+  if (!value || value->IntOr("version", 0) != 1)
+    return DataLoss("'" + description.string() + "' is no bucket description of version 1");
+  return value->IntOr("created_ms", 0);
+}
+
 Status FileBlobStore::CheckBucketExists(const std::string& bucket) const {
-  const std::shared_lock lock(index_mutex_);
-  if (!buckets_.contains(bucket)) return NoSuchBucket(bucket);
+  if (!CheckBucketName(bucket) || !disk_.Exists(DescriptionOf(bucket))) return NoSuchBucket(bucket);
   return {};
 }
 
 Status FileBlobStore::CreateBucket(const std::string& bucket) {
   KEDGE_TRY_STATUS(CheckBucketName(bucket));
-  const std::lock_guard one_at_a_time(StripeOf(bucket));
+  if (CheckBucketExists(bucket)) return {};
+  KEDGE_TRY(const FolderLocks::Held held, locks_->LockAll());  // of the deletion too
   if (CheckBucketExists(bucket)) return {};
   KEDGE_TRY_STATUS(disk_.MakeDirectories(FolderOf(bucket) / "records"));
   KEDGE_TRY_STATUS(disk_.MakeDirectories(FolderOf(bucket) / "content"));
-  const EpochMs now = NowMs();
-  const std::string text = json::Write(json::Object{{"version", 1}, {"created_ms", now}});
-  KEDGE_TRY_STATUS(disk_.WriteAtomically(FolderOf(bucket) / "bucket.json", AsBytes(text)));
-  const std::unique_lock lock(index_mutex_);
-  buckets_.emplace(bucket, Bucket{.created = now});
-  return {};
+  const std::string text = json::Write(json::Object{{"version", 1}, {"created_ms", NowMs()}});
+  return disk_.WriteAtomically(DescriptionOf(bucket), AsBytes(text));
 }
 
 Status FileBlobStore::DeleteBucket(const std::string& bucket) {
-  // With all stripes no object can appear meanwhile.
-  std::vector<std::unique_lock<std::mutex>> all;
-  all.reserve(kStripes);
-  for (std::mutex& stripe : stripes_) all.emplace_back(stripe);
-  {
-    const std::shared_lock lock(index_mutex_);
-    const auto found = buckets_.find(bucket);
-    if (found == buckets_.end()) return NoSuchBucket(bucket);
-    if (!found->second.objects.empty())
-      return FailedPrecondition("bucket '" + bucket + "' is not empty");
-  }
-  KEDGE_TRY_STATUS(disk_.Remove(FolderOf(bucket) / "bucket.json"));
+  KEDGE_TRY_STATUS(CheckBucketExists(bucket));
+  KEDGE_TRY(const FolderLocks::Held held, locks_->LockAll());  // no object can appear meanwhile
+  KEDGE_TRY(const Listing first, List(bucket, {.max_keys = 1}));
+  if (!first.objects.empty() || !IndexOf(bucket)->complete())
+    return FailedPrecondition("bucket '" + bucket + "' is not empty");
+  KEDGE_TRY_STATUS(disk_.Remove(DescriptionOf(bucket)));
   KEDGE_TRY_STATUS(disk_.SyncDirectory(FolderOf(bucket)));
   {
-    const std::unique_lock lock(index_mutex_);
-    buckets_.erase(bucket);
+    const std::lock_guard lock(indexes_mutex_);
+    indexes_.erase(bucket);
   }
   return disk_.RemoveAll(FolderOf(bucket));
 }
 
 Result<std::vector<BucketInfo>> FileBlobStore::ListBuckets() {
-  const std::shared_lock lock(index_mutex_);
+  KEDGE_TRY(const std::vector<std::string> names, disk_.List(folder_ / "buckets"));
   std::vector<BucketInfo> buckets;
-  buckets.reserve(buckets_.size());
-  for (const auto& [name, bucket] : buckets_) buckets.push_back({name, bucket.created});
+  for (const std::string& name : names) {
+    const auto created = CheckBucketName(name) ? CreatedMs(name) : NoSuchBucket(name);
+    if (created) buckets.push_back({name, *created});
+    if (!created && created.error().code != Code::kNotFound) return created.error();
+  }
   return buckets;
 }
 
 // ---- Objects ----
 
 Result<ObjectRecord> FileBlobStore::Find(const ObjectName& name) const {
-  const std::shared_lock lock(index_mutex_);
-  const auto bucket = buckets_.find(name.bucket);
-  if (bucket == buckets_.end()) return NoSuchBucket(name.bucket);
-  const auto object = bucket->second.objects.find(name.key);
-  if (object == bucket->second.objects.end())
+  KEDGE_TRY_STATUS(name.Check());
+  const auto text = disk_.Read(RecordPath(name), kRecordBytesMax);
+  if (!text && text.error().code == Code::kNotFound) {
+    KEDGE_TRY_STATUS(CheckBucketExists(name.bucket));
     return NotFound("object " + name.Uri() + " does not exist");
-  return object->second;
+  }
+  if (!text) return text.error();
+  auto record = ReadRecord(AsText(*text));
+  if (record && record->info.key != name.key)
+    record = DataLoss("object record is not that of its file name");
+  if (!record) return Wrap(std::move(record).error(), "object " + name.Uri());
+  return record;
 }
 
 Result<std::unique_ptr<ObjectWriter>> FileBlobStore::Create(const ObjectName& name,
-                                                            std::string content_type) {
+                                                            ObjectAttributes attributes) {
   KEDGE_TRY_STATUS(name.Check());
   KEDGE_TRY_STATUS(CheckBucketExists(name.bucket));
-  if (content_type.size() > kContentTypeBytesMax || !IsPrintable(content_type))
-    return InvalidArgument("content type of " + name.Uri() + " is too long or not ASCII");
+  if (const Status status = attributes.Check(); !status)
+    return Wrap(status.error(), "object " + name.Uri());
   ObjectRecord record;
   record.info.key = name.key;
-  record.info.content_type = std::move(content_type);
+  record.info.attributes = std::move(attributes);
   record.content = HexEncode(crypto::RandomBytes(16));
   const Path path = ContentPath(name.bucket, record.content);
   KEDGE_TRY_STATUS(disk_.MakeDirectories(path.parent_path()));
@@ -300,27 +277,28 @@ Result<std::unique_ptr<ObjectWriter>> FileBlobStore::Create(const ObjectName& na
       std::make_unique<FileObjectWriter>(*this, name, std::move(record), std::move(file)));
 }
 
-Status FileBlobStore::Publish(const ObjectName& name, const ObjectRecord& record) {
-  const std::lock_guard in_order(StripeOf(name.key));
-  KEDGE_TRY_STATUS(CheckBucketExists(name.bucket));
-  // The bucket may be another one of that name: then its deletion took the content with it.
-  if (!disk_.Exists(ContentPath(name.bucket, record.content))) return NoSuchBucket(name.bucket);
+Status FileBlobStore::Publish(const ObjectName& name, const ObjectRecord& record,
+                              bool only_if_absent) {
+  KEDGE_TRY(const FolderLocks::Held held, locks_->Lock(name.key));
+  // The bucket may be gone, or another one of that name: then its deletion took the content along.
+  if (!CheckBucketExists(name.bucket) || !disk_.Exists(ContentPath(name.bucket, record.content)))
+    return NoSuchBucket(name.bucket);
+  const Result<ObjectRecord> old = Find(name);
+  if (old && only_if_absent) {
+    RemoveContent(name.bucket, record.content);
+    return AlreadyExists("object " + name.Uri() + " exists");
+  }
+  if (!old && old.error().code != Code::kNotFound && only_if_absent) return old.error();
   const Path path = RecordPath(name);
   KEDGE_TRY_STATUS(disk_.MakeDirectories(path.parent_path()));
   // After an error here the record on disk may be the old or the new one, so that both contents
-  // must stay until the next start has looked.
+  // must stay until a later start has looked.
   KEDGE_TRY_STATUS(disk_.WriteAtomically(path, AsBytes(WriteRecord(record))));
-  std::string replaced;
-  {
-    const std::unique_lock lock(index_mutex_);
-    ObjectRecord& entry = buckets_.find(name.bucket)->second.objects[name.key];
-    replaced = std::exchange(entry, record).content;
-  }
-  if (!replaced.empty()) RemoveContent(name.bucket, replaced);
+  if (old) RemoveContent(name.bucket, old->content);
   return {};
 }
 
-// What cannot be removed now is an orphan for the next start.
+// What cannot be removed now is an orphan for a later start.
 void FileBlobStore::RemoveContent(const std::string& bucket, const std::string& content) {
   if (const Status status = disk_.Remove(ContentPath(bucket, content)); !status)
     LogWarning("an old object version was not removed", {{"error", status.error().message}});
@@ -331,54 +309,47 @@ Result<ObjectInfo> FileBlobStore::Head(const ObjectName& name) {
   return std::move(record.info);
 }
 
-Result<BlobStore::Opened> FileBlobStore::Open(const ObjectName& name) {
+Result<BlobStore::Opened> FileBlobStore::OpenPart(const ObjectName& name,
+                                                  const ChoosePart& choose) {
+  std::string lost;
   for (int tries = 0; tries < kOpenTriesMax; ++tries) {
     KEDGE_TRY(ObjectRecord record, Find(name));
+    if (record.content == lost) return DataLoss("object " + name.Uri() + " has lost its content");
+    KEDGE_TRY([[maybe_unused]] const Part part, choose(record.info));
     Result<FileDescriptor> file = OpenFile(ContentPath(name.bucket, record.content), O_RDONLY);
     if (file) return Opened{std::move(record.info), std::move(file).value()};
     if (file.error().code != Code::kNotFound) return std::move(file).error();
-    // Replaced between the look and the opening, or lost.
-    KEDGE_TRY(const ObjectRecord now, Find(name));
-    if (now.content == record.content)
-      return DataLoss("object " + name.Uri() + " has lost its content");
+    lost = record.content;  // or replaced between the look and the opening
   }
   return Aborted("object " + name.Uri() + " is replaced faster than it can be opened");
 }
 
 Status FileBlobStore::Delete(const ObjectName& name) {
-  const std::lock_guard in_order(StripeOf(name.key));
+  KEDGE_TRY(const FolderLocks::Held held, locks_->Lock(name.key));
   KEDGE_TRY_STATUS(CheckBucketExists(name.bucket));
   const Result<ObjectRecord> record = Find(name);
-  if (!record) return {};
+  if (!record && record.error().code == Code::kNotFound) return {};
   const Path path = RecordPath(name);
   KEDGE_TRY_STATUS(disk_.Remove(path));
   KEDGE_TRY_STATUS(disk_.SyncDirectory(path.parent_path()));
-  {
-    const std::unique_lock lock(index_mutex_);
-    buckets_.find(name.bucket)->second.objects.erase(name.key);
-  }
-  RemoveContent(name.bucket, record->content);
+  if (record) RemoveContent(name.bucket, record->content);
   return {};
+}
+
+std::shared_ptr<RecordIndex> FileBlobStore::IndexOf(const std::string& bucket) {
+  const std::lock_guard lock(indexes_mutex_);
+  std::shared_ptr<RecordIndex>& index = indexes_[bucket];
+  if (index == nullptr) index = std::make_shared<RecordIndex>(disk_, FolderOf(bucket) / "records");
+  return index;
 }
 
 Result<BlobStore::Listing> FileBlobStore::List(const std::string& bucket,
                                                const ListOptions& options) {
-  const std::shared_lock lock(index_mutex_);
-  const auto found = buckets_.find(bucket);
-  if (found == buckets_.end()) return NoSuchBucket(bucket);
-  const auto& objects = found->second.objects;
-  const size_t keys_max = std::min(options.max_keys, kListKeysMax);
-  Listing listing;
-  auto it = options.start_after < options.prefix ? objects.lower_bound(options.prefix)
-                                                 : objects.upper_bound(options.start_after);
-  for (; it != objects.end() && it->first.starts_with(options.prefix); ++it) {
-    if (listing.objects.size() == keys_max) {
-      listing.truncated = true;
-      break;
-    }
-    listing.objects.push_back(it->second.info);
-  }
-  return listing;
+  KEDGE_TRY_STATUS(CheckBucketExists(bucket));
+  if (options.max_keys == 0) return Listing();
+  const auto index = IndexOf(bucket);
+  KEDGE_TRY_STATUS(index->Refresh());
+  return index->List(options);
 }
 
 }  // namespace
@@ -386,7 +357,7 @@ Result<BlobStore::Listing> FileBlobStore::List(const std::string& bucket,
 Result<std::unique_ptr<BlobStore>> OpenFileBlobStore(FileSystem& disk, const Path& folder,
                                                      const Clock& clock) {
   auto store = std::make_unique<FileBlobStore>(disk, folder, clock);
-  if (Status status = store->Load(); !status)
+  if (Status status = store->Start(); !status)
     return Wrap(std::move(status).error(), "opening the object folder '" + folder.string() + "'");
   return std::unique_ptr<BlobStore>(std::move(store));
 }

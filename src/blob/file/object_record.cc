@@ -17,9 +17,25 @@ bool IsHex(std::string_view text) {
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
+// Records written before there was any have none.
+Status ReadMetadata(const json::Value& record, ObjectAttributes& into) {
+  const json::Value* metadata = record.Find("metadata");
+  if (metadata == nullptr) return {};
+  const json::Object* members = metadata->AsObject();
+  if (members == nullptr) return DataLoss("object record has metadata that is no object");
+  for (const auto& [name, value] : *members) {
+    const std::string* text = value.AsString();
+    if (text == nullptr) return DataLoss("object record has metadata that is no text");
+    into.metadata.emplace(name, *text);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string WriteRecord(const ObjectRecord& record) {
+  json::Object metadata;
+  for (const auto& [name, value] : record.info.attributes.metadata) metadata.Append(name, value);
   return json::Write(json::Object{
       {"version", kVersion},
       {"key", record.info.key},
@@ -27,7 +43,8 @@ std::string WriteRecord(const ObjectRecord& record) {
       {"modified_ms", record.info.modified},
       {"etag", record.info.etag},
       {"sha256", record.info.sha256},
-      {"content_type", record.info.content_type},
+      {"content_type", record.info.attributes.content_type},
+      {"metadata", std::move(metadata)},
       {"content", record.content},
   });
 }
@@ -45,7 +62,8 @@ Result<ObjectRecord> ReadRecord(std::string_view text) {
   record.info.modified = value->IntOr("modified_ms", -1);
   record.info.etag = value->StringOr("etag", "");
   record.info.sha256 = value->StringOr("sha256", "");
-  record.info.content_type = value->StringOr("content_type", "");
+  record.info.attributes.content_type = value->StringOr("content_type", "");
+  KEDGE_TRY_STATUS(ReadMetadata(*value, record.info.attributes));
   record.content = value->StringOr("content", "");
   if (record.info.key.empty() || bytes < 0 || record.info.modified < 0 ||
       record.info.sha256.size() != 64 || !IsHex(record.info.sha256))

@@ -11,7 +11,6 @@
 namespace kedge::server {
 namespace {
 
-constexpr size_t kBodyBytesMax = 4u << 20;  // of one call
 // Described, and not written yet.
 constexpr std::array<std::string_view, 2> kAwaited = {"DeleteEdgeDeploymentPlan",
                                                       "DeleteEdgeDeploymentStage"};

@@ -11,6 +11,7 @@ namespace kedge::server {
 
 class Api {
  public:
+  static constexpr size_t kBodyBytesMax = 4u << 20;  // of one call
   // Borrows both; kInternal names an operation of the catalogue that has no handler.
   static Result<std::unique_ptr<Api>> Make(const Catalogue& catalogue, const Context& context);
 

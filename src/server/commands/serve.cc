@@ -19,6 +19,7 @@
 #include "server/installation.h"
 #include "server/jobs/package_job.h"
 #include "server/nodes/erasure_work.h"
+#include "server/objects/scrubber.h"
 #include "server/open_store.h"
 #include "server/s3/s3_door.h"
 
@@ -103,7 +104,7 @@ bool MayKeyUseObject(const Context& context, const std::string& access_key_id, S
   return allowed && *allowed;
 }
 
-S3Options MakeS3Options(const Context& context) {
+S3Options MakeS3Options(const Config& config, const Context& context) {
   const Authenticator& authenticator = context.authenticator;
   return {.store = context.blobs,
           .clock = context.clock,
@@ -122,7 +123,8 @@ S3Options MakeS3Options(const Context& context) {
                   const std::string& key) {
                 return MayKeyUseObject(context, id, action, {bucket, key});
               },
-          .region = context.arns.region};
+          .region = context.arns.region,
+          .host = config.s3_host};
 }
 
 Status Run(const Config& config, const sigset_t& signals) {
@@ -134,7 +136,8 @@ Status Run(const Config& config, const sigset_t& signals) {
   KEDGE_TRY(const auto store,
             OpenStore(config, folders, [](const Error&) { kill(getpid(), SIGTERM); }));
   KEDGE_TRY(const SigningKey key, LoadSigningKey(disk, folders, clock, keyring, *store));
-  KEDGE_TRY(const auto blobs, OpenBlobs(config, folders, disk, clock));
+  BlobAccess blob_access{disk, clock};
+  KEDGE_TRY(const auto blobs, OpenBlobs(config, folders, blob_access));
   KEDGE_TRY(const std::string new_key, EnsureAdministrator(disk, folders, clock, keyring, *store));
 
   const Arns arns{.region = config.region, .account = config.account};
@@ -188,12 +191,14 @@ Status Run(const Config& config, const sigset_t& signals) {
   LeasedLoop erasures(
       *store, clock, {.lease = kErasureLease, .node = folder_id},
       [&](const store::Lease& lease) { return EraseObjectsStep(*store, *blobs, lease); });
-  const S3Door door(MakeS3Options(context));
+  std::optional<Scrubber> scrubber;  // an S3 store looks after its own disks
+  if (!KeepsObjectsInS3(config)) scrubber.emplace(*blobs, Scrubber::Options{});
+  const S3Door door(MakeS3Options(config, context));
   KEDGE_TRY(const auto observation, Observation::Start(config, clock));
   const auto observe = [&](http::Handler inner) {
     return observation->Around(std::move(inner), *api);
   };
-  KEDGE_TRY(const auto devices, DeviceListener::Start(config, *api, context, MakeS3Options(context),
+  KEDGE_TRY(const auto devices, DeviceListener::Start(config, *api, context, MakeS3Options(config, context),
                                                       folders.scratch(), TransportError, observe));
   const auto handler = [&](const http::Request& request, const http::Responder& responder) {
     if (EnrolmentDoor::Owns(request)) return responder(devices->enrolment().Handle(request));
@@ -204,6 +209,10 @@ Status Run(const Config& config, const sigset_t& signals) {
   KEDGE_TRY_STATUS(ReadListen("--listen", config.listen, listen));
   listen.spool_directory = folders.scratch();
   listen.tls = ApiTls(config, keyring);
+  listen.head_check = [&](const http::Request& head) -> http::HeadVerdict {
+    if (api->Owns(head)) return {.body_bytes_max = Api::kBodyBytesMax};
+    return {.refusal = door.CheckHead(head)};
+  };
   KEDGE_TRY(const auto server,
             http::Server::Start(listen, observation->Around(handler, *api), TransportError));
   observation->Count(*server, "api");

@@ -46,7 +46,7 @@ Result<std::string> FetchObject(blob::BlobStore& blobs, const blob::ObjectName& 
 Result<StoredFile> StoreFile(blob::BlobStore& blobs, const Path& file, const StoreAs& as,
                              const std::function<Status()>& hold) {
   KEDGE_TRY(const FileDescriptor in, OpenFile(file, O_RDONLY | O_NOFOLLOW));
-  KEDGE_TRY(const auto writer, blobs.Create(as.name, as.content_type));
+  KEDGE_TRY(const auto writer, blobs.Create(as.name, {.content_type = as.content_type}));
   crypto::Hasher sha256(crypto::Hasher::Kind::kSha256);
   crypto::Hasher sha1(crypto::Hasher::Kind::kSha1);
   KEDGE_TRY_STATUS(ForEachBlock(in.get(), [&](Bytes block) {

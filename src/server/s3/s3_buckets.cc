@@ -2,63 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <charconv>
 
+#include "base/xml.h"
 #include "server/s3/s3_call.h"
-#include "server/s3/xml.h"
 
 namespace kedge::server {
 
 namespace {
 
 constexpr size_t kPageKeysMax = 1000;
-// Greater than any byte of UTF-8: "prefix" + this comes after every key with the prefix.
-constexpr char kAfterAllKeys = '\xff';
-
-struct Page {
-  std::vector<blob::ObjectInfo> objects;
-  std::vector<std::string> common_prefixes;
-  bool truncated = false;
-  std::string last;  // where the next page starts: after this
-};
-
-struct PageRequest {
-  std::string bucket;
-  std::string prefix;
-  std::string delimiter;
-  std::string after;
-  size_t max_keys = kPageKeysMax;
-};
-
-// Keys that share what stands between prefix and delimiter are one common prefix. The walk skips
-// them, and jumps when the rest of a listing has been skipped.
-Result<Page> ListPage(blob::BlobStore& store, const PageRequest& request) {
-  Page page;
-  page.last = request.after;
-  for (bool more = request.max_keys > 0; more;) {
-    KEDGE_TRY(
-        const blob::BlobStore::Listing listing,
-        store.List(request.bucket,
-                   {.prefix = request.prefix, .start_after = page.last, .max_keys = kPageKeysMax}));
-    for (const blob::ObjectInfo& object : listing.objects) {
-      if (object.key <= page.last) continue;  // below the common prefix that was just added
-      if (page.objects.size() + page.common_prefixes.size() == request.max_keys) {
-        page.truncated = true;
-        return page;
-      }
-      const size_t at = request.delimiter.empty()
-                            ? std::string::npos
-                            : object.key.find(request.delimiter, request.prefix.size());
-      if (at == std::string::npos) {
-        page.objects.push_back(object);
-        page.last = object.key;
-      } else {
-        page.common_prefixes.push_back(object.key.substr(0, at + request.delimiter.size()));
-        page.last = page.common_prefixes.back() + kAfterAllKeys;
-      }
-    }
-    more = listing.truncated;
-  }
-  return page;
-}
+constexpr char kAfterAllKeys = blob::BlobStore::kAfterAllKeys;
 
 Result<size_t> MaxKeys(const S3Call& call) {
   const std::string text = call.Query("max-keys", std::to_string(kPageKeysMax));
@@ -88,7 +40,7 @@ class KeyEncoding {
   bool url_;
 };
 
-void WritePage(const Page& page, const KeyEncoding& encode, XmlWriter& xml) {
+void WritePage(const blob::BlobStore::Listing& page, const KeyEncoding& encode, XmlWriter& xml) {
   for (const blob::ObjectInfo& object : page.objects) {
     xml.Open("Contents");
     xml.Leaf("Key", encode(object.key));
@@ -116,7 +68,7 @@ void WriteListingHead(const S3Call& call, const KeyEncoding& encode, XmlWriter& 
 
 S3Result ListBuckets(const S3Call& call) {
   KEDGE_TRY(const std::vector<blob::BucketInfo> buckets, call.store().ListBuckets());
-  XmlWriter xml("ListAllMyBucketsResult");
+  XmlWriter xml("ListAllMyBucketsResult", kS3Namespace);
   xml.Open("Owner");
   xml.Leaf("ID", "kedge");
   xml.Leaf("DisplayName", "kedge");
@@ -170,25 +122,24 @@ S3Result GetBucketLocation(const S3Call& call) {
 S3Result ListObjectsV2(const S3Call& call) {
   if (call.Query("list-type") != "2") return S3Error("InvalidArgument", "list-type is not 2");
   KEDGE_TRY(const KeyEncoding encode, KeyEncoding::Of(call));
-  PageRequest page_request{.bucket = call.bucket,
-                           .prefix = call.Query("prefix"),
-                           .delimiter = call.Query("delimiter"),
-                           .after = call.Query("start-after")};
-  KEDGE_TRY(page_request.max_keys, MaxKeys(call));
+  blob::BlobStore::ListOptions options{.prefix = call.Query("prefix"),
+                                       .delimiter = call.Query("delimiter"),
+                                       .start_after = call.Query("start-after")};
+  KEDGE_TRY(options.max_keys, MaxKeys(call));
   const std::string token = call.Query("continuation-token");
   if (!token.empty()) {
     const Result<ByteBuffer> after = HexDecode(token);
     if (!after) return S3Error("InvalidArgument", "the continuation token is not one of ours");
-    page_request.after = AsText(*after);
+    options.start_after = AsText(*after);
   }
-  KEDGE_TRY(const Page page, ListPage(call.store(), page_request));
-  XmlWriter xml("ListBucketResult");
+  KEDGE_TRY(const blob::BlobStore::Listing page, call.store().List(call.bucket, options));
+  XmlWriter xml("ListBucketResult", kS3Namespace);
   WriteListingHead(call, encode, xml);
-  xml.Leaf("MaxKeys", page_request.max_keys);
+  xml.Leaf("MaxKeys", options.max_keys);
   xml.Leaf("KeyCount", page.objects.size() + page.common_prefixes.size());
   xml.Leaf("IsTruncated", page.truncated ? "true" : "false");
   if (!token.empty()) xml.Leaf("ContinuationToken", token);
-  if (page.truncated) xml.Leaf("NextContinuationToken", HexEncode(AsBytes(page.last)));
+  if (page.truncated) xml.Leaf("NextContinuationToken", HexEncode(AsBytes(page.next_start_after)));
   if (call.Has("start-after")) xml.Leaf("StartAfter", encode(call.Query("start-after")));
   WritePage(page, encode, xml);
   return XmlResponse(xml.Finish());
@@ -196,23 +147,23 @@ S3Result ListObjectsV2(const S3Call& call) {
 
 S3Result ListObjectsV1(const S3Call& call) {
   KEDGE_TRY(const KeyEncoding encode, KeyEncoding::Of(call));
-  PageRequest page_request{.bucket = call.bucket,
-                           .prefix = call.Query("prefix"),
-                           .delimiter = call.Query("delimiter"),
-                           .after = call.Query("marker")};
-  KEDGE_TRY(page_request.max_keys, MaxKeys(call));
+  blob::BlobStore::ListOptions options{.prefix = call.Query("prefix"),
+                                       .delimiter = call.Query("delimiter"),
+                                       .start_after = call.Query("marker")};
+  KEDGE_TRY(options.max_keys, MaxKeys(call));
   // A marker that is a common prefix of the last page stands for all keys below it.
-  if (!page_request.delimiter.empty() && page_request.after.ends_with(page_request.delimiter))
-    page_request.after += kAfterAllKeys;
-  KEDGE_TRY(Page page, ListPage(call.store(), page_request));
-  XmlWriter xml("ListBucketResult");
+  if (!options.delimiter.empty() && options.start_after.ends_with(options.delimiter))
+    options.start_after += kAfterAllKeys;
+  KEDGE_TRY(const blob::BlobStore::Listing page, call.store().List(call.bucket, options));
+  XmlWriter xml("ListBucketResult", kS3Namespace);
   WriteListingHead(call, encode, xml);
   xml.Leaf("Marker", encode(call.Query("marker")));
-  xml.Leaf("MaxKeys", page_request.max_keys);
+  xml.Leaf("MaxKeys", options.max_keys);
   xml.Leaf("IsTruncated", page.truncated ? "true" : "false");
   if (page.truncated) {
-    if (page.last.ends_with(kAfterAllKeys)) page.last.pop_back();
-    xml.Leaf("NextMarker", encode(page.last));
+    std::string marker = page.next_start_after;
+    if (marker.ends_with(kAfterAllKeys)) marker.pop_back();
+    xml.Leaf("NextMarker", encode(marker));
   }
   WritePage(page, encode, xml);
   return XmlResponse(xml.Finish());

@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "http/body.h"
+#include "server/s3/s3_checksum.h"
 #include "server/s3/s3_door.h"
 #include "server/s3/s3_error.h"
 
@@ -12,7 +14,7 @@ namespace kedge::server {
 struct S3Call {
   const S3Options& options;
   const http::Request& request;
-  const http::VerifiedIdentity& identity;
+  http::VerifiedIdentity identity;
   std::string bucket;
   std::string key;
   std::vector<std::pair<std::string, std::string>> query;
@@ -72,13 +74,24 @@ Result<std::optional<ByteRange>> ParseRange(const std::string& header, uint64_t 
 
 // The object named by x-amz-copy-source, opened; checks that the identity may read it.
 Result<blob::BlobStore::Opened> OpenCopySource(const S3Call& call);
-// Copies a part of an open file to a writer, piece by piece.
-Status CopyRange(int fd, ByteRange range, blob::ObjectWriter& writer);
+// Gives a part of an open file to the sink, piece by piece.
+Status CopyRange(int fd, ByteRange range, const http::BodySink& sink);
 
 // Writes the request's body to the writer: plain or aws-chunked, with every digest that the client
-// sent along (Content-MD5, x-amz-checksum-*) compared. BadDigest, IncompleteBody,
-// SignatureDoesNotMatch.
+// sent along (Content-MD5, x-amz-checksum-*) compared, and kept but for the first. BadDigest,
+// IncompleteBody, SignatureDoesNotMatch.
 Status ReceiveBody(const S3Call& call, blob::ObjectWriter& writer);
+
+// What the request says of the object that it makes: type, x-amz-meta-*, and the headers that are
+// given back as they came. InvalidArgument.
+Result<blob::ObjectAttributes> AttributesOf(const http::Request& request);
+// The same as headers of an answer.
+void ShowAttributes(const blob::ObjectAttributes& attributes, http::Response& response);
+// The checksums that were sent along with the whole object.
+void ShowChecksums(const blob::ObjectAttributes& attributes, http::Response& response);
+// Puts them into the object's metadata, where ShowAttributes finds them.
+void KeepChecksums(const std::vector<ClientChecksums::Named>& checksums,
+                   blob::ObjectWriter& writer);
 
 // NotImplemented for a header that asks for something the store does not keep.
 Status RefuseUnsupportedHeaders(const http::Request& request);

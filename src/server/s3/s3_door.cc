@@ -75,12 +75,25 @@ bool HasForeignMarker(const S3Call& call, const Route& route) {
   });
 }
 
+// The bucket in front of the configured host name ("bucket.host:port"); empty: none.
+std::string BucketOfHost(const S3Options& options, const http::Request& request) {
+  if (options.host.empty()) return "";
+  const std::string header = http::LowerCase(request.headers.Get("Host"));
+  const std::string_view name = std::string_view(header).substr(0, header.find(':'));
+  const std::string suffix = "." + options.host;
+  return name.ends_with(suffix) ? std::string(name.substr(0, name.size() - suffix.size())) : "";
+}
+
 // "/bucket/key": the bucket is one segment, the key everything after it, both decoded.
 void SplitPath(std::string_view path, S3Call& call) {
   path.remove_prefix(std::min<size_t>(1, path.size()));
-  const size_t slash = std::min(path.find('/'), path.size());
-  call.bucket = http::PercentDecode(path.substr(0, slash));
-  call.key = http::PercentDecode(path.substr(std::min(slash + 1, path.size())));
+  call.bucket = BucketOfHost(call.options, call.request);
+  if (call.bucket.empty()) {
+    const size_t slash = std::min(path.find('/'), path.size());
+    call.bucket = http::PercentDecode(path.substr(0, slash));
+    path.remove_prefix(std::min(slash + 1, path.size()));
+  }
+  call.key = http::PercentDecode(path);
 }
 
 Level LevelOf(const S3Call& call) {
@@ -125,11 +138,14 @@ std::string KeyToAllow(const S3Call& call, const Route& route) {
   return route.action == S3Action::kListObjects ? call.Query("prefix") : call.key;
 }
 
-Result<http::VerifiedIdentity> Verify(const S3Options& options, const http::Request& request) {
+// `head_only`: the body has not come yet.
+Result<http::VerifiedIdentity> Verify(const S3Options& options, const http::Request& request,
+                                      bool head_only) {
   static constexpr std::string_view kServices[] = {"s3"};
   http::VerifyOptions verify;
   verify.cache = options.cache;
   verify.token_is_valid = options.token_is_valid;
+  verify.head_only = head_only;
   auto identity =
       http::VerifyRequest(request, options.lookup, kServices, options.clock.NowMs(), verify);
   if (!identity)
@@ -137,9 +153,15 @@ Result<http::VerifiedIdentity> Verify(const S3Options& options, const http::Requ
   return identity;
 }
 
-S3Result Dispatch(const S3Options& options, const http::Request& request,
-                  const http::VerifiedIdentity& identity) {
-  S3Call call{.options = options, .request = request, .identity = identity};
+struct Admitted {
+  S3Call call;
+  const Route* route;
+};
+
+// Everything about a known caller's request that can be decided without the body.
+Result<Admitted> Admit(const S3Options& options, const http::Request& request,
+                       http::VerifiedIdentity identity) {
+  S3Call call{.options = options, .request = request, .identity = std::move(identity)};
   call.query = http::ParseQuery(request.query());
   SplitPath(request.path(), call);
   KEDGE_TRY_STATUS(CheckNames(call));
@@ -150,7 +172,13 @@ S3Result Dispatch(const S3Options& options, const http::Request& request,
     return S3Error("AccessDenied", "this identity may not do that");
   if (!call.bucket.empty() && route->operation != CreateBucket)
     KEDGE_TRY_STATUS(CheckBucketExists(options.store, call.bucket));
-  return route->operation(call);
+  return Admitted{std::move(call), route};
+}
+
+S3Result Dispatch(const S3Options& options, const http::Request& request,
+                  http::VerifiedIdentity identity) {
+  KEDGE_TRY(const Admitted admitted, Admit(options, request, std::move(identity)));
+  return admitted.route->operation(admitted.call);
 }
 
 http::Response Finish(const http::Request& request, S3Result result) {
@@ -197,14 +225,22 @@ S3Door::S3Door(S3Options options) : options_(std::move(options)) {}
 S3Door::~S3Door() = default;
 
 http::Response S3Door::Handle(const http::Request& request) const {
-  const auto identity = Verify(options_, request);
-  if (!identity) return Finish(request, identity.error());
-  return Finish(request, Dispatch(options_, request, *identity));
+  auto identity = Verify(options_, request, /*head_only=*/false);
+  if (!identity) return Finish(request, std::move(identity).error());
+  return Finish(request, Dispatch(options_, request, std::move(*identity)));
 }
 
 http::Response S3Door::HandleFor(const http::Request& request,
                                  const std::string& access_key_id) const {
   return Finish(request, Dispatch(options_, request, {.access_key_id = access_key_id}));
+}
+
+std::optional<http::Response> S3Door::CheckHead(const http::Request& head) const {
+  auto identity = Verify(options_, head, /*head_only=*/true);
+  if (!identity) return Finish(head, std::move(identity).error());
+  auto admitted = Admit(options_, head, std::move(*identity));
+  if (!admitted) return Finish(head, std::move(admitted).error());
+  return std::nullopt;
 }
 
 bool S3Door::IsMeantForS3(const http::Request& request) {

@@ -1,13 +1,14 @@
 // The S3 door: enough of the Amazon S3 protocol on top of a BlobStore that `aws s3` and the AWS
-// SDKs work against it, path-style (`http://host:port/bucket/key`).
+// SDKs work against it, path-style (`http://host:port/bucket/key`) or, if a host name is
+// configured, with the bucket before it (`http://bucket.host:port/key`).
 //
 // Operations: ListBuckets, CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation, ListObjects,
-// ListObjectsV2, ListMultipartUploads; GetObject (ranges, If-Match, If-None-Match), HeadObject,
-// PutObject, CopyObject, DeleteObject, DeleteObjects, GetObjectTagging (always empty);
+// ListObjectsV2, ListMultipartUploads; GetObject (ranges, conditions), HeadObject, PutObject
+// (If-None-Match: *), CopyObject, DeleteObject, DeleteObjects, GetObjectTagging (always empty);
 // CreateMultipartUpload, UploadPart, UploadPartCopy, ListParts, CompleteMultipartUpload,
-// AbortMultipartUpload. What it does not store (user metadata, encryption, tags, versions,
-// conditional writes) it refuses with NotImplemented instead of dropping it.
-// SPDX-License-Identifier: Apache-2.0
+// AbortMultipartUpload. Metadata (x-amz-meta-*) and the checksums that clients send are kept. What
+// it does not store (encryption, tags, versions, access lists) it refuses with NotImplemented
+// instead of dropping it. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <functional>
@@ -43,6 +44,7 @@ struct S3Options {
                      const std::string& key)>
       allowed;
   std::string region = "us-east-1";  // what GetBucketLocation says
+  std::string host;                  // buckets have names below it; empty: path-style only
 };
 
 // Thread-safe.
@@ -57,6 +59,10 @@ class S3Door {
   // The same for a caller who is known by other means than a signature: `access_key_id` is what
   // `allowed` is asked about.
   http::Response HandleFor(const http::Request& request, const std::string& access_key_id) const;
+
+  // The answer that refuses a request whose body has not come yet: a wrong signature, a right that
+  // is missing, a bucket that does not exist. Nothing: Handle() will look at the body.
+  std::optional<http::Response> CheckHead(const http::Request& head) const;
 
   // Whether a request is meant for this door: its signature's scope names the service s3.
   static bool IsMeantForS3(const http::Request& request);

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "server/s3/xml.h"
+#include "base/xml.h"
 
 namespace kedge::server {
 
@@ -93,11 +93,16 @@ Error FromStoreError(const Error& error) {
       return S3Error("InvalidArgument", error.message);
     case Code::kResourceExhausted:
       return S3Error("InsufficientStorage", "the object store is full");
+    case Code::kAlreadyExists:
+      return S3Error("PreconditionFailed", "the object exists");
+    case Code::kUnimplemented:
+      return S3Error("NotImplemented", "the object store below cannot do this");
     case Code::kFailedPrecondition:
       return S3Error("InvalidRequest", error.message);
     case Code::kUnauthenticated:
       return FromSignatureError(error, /*presigned=*/false);
     case Code::kAborted:
+    case Code::kDeadlineExceeded:
     case Code::kUnavailable:
       return S3Error("ServiceUnavailable", "try again");
     default:

@@ -8,6 +8,9 @@
 
 namespace kedge::server {
 
+// Of every document that the protocol has.
+inline constexpr std::string_view kS3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
+
 // An error with one of S3's codes.
 Error S3Error(std::string_view code, std::string_view message);
 

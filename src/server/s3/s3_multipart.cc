@@ -1,20 +1,24 @@
 // Multipart uploads. The parts are objects of a bucket of their own, so that they are as durable as
 // any object, survive a restart, and work with every BlobStore:
 //
-//   kedge-uploads-in-progress/<upload id>/upload        {"bucket", "key", "content_type"}
+//   kedge-uploads-in-progress/<upload id>/upload        {"bucket", "key"}; type and metadata are
+//                                                       those that the object will have
 //   kedge-uploads-in-progress/<upload id>/part-00001    the bytes of part 1
+//   kedge-uploads-in-progress/<upload id>/done          {"bucket", "key", "etag"}
 //
-// Completing streams the parts into the object in constant memory. An upload that nobody completes
-// is removed after kUploadAgeMs, when another one is created.
-// SPDX-License-Identifier: Apache-2.0
+// Completing streams the parts into the object in constant memory, then writes "done", then removes
+// the rest. A client whose answer was lost completes again: before "done" that is done anew from
+// the parts, afterwards "done" has the answer. It stays for kDoneAgeMs; an upload that nobody
+// completes is removed after kUploadAgeMs, when another one is created. SPDX-License-Identifier:
+// Apache-2.0
 #include <algorithm>
 #include <charconv>
 
 #include "base/crypto/crypto.h"
 #include "base/json/json.h"
+#include "base/xml.h"
 #include "http/body.h"
 #include "server/s3/s3_call.h"
-#include "server/s3/xml.h"
 
 namespace kedge::server {
 
@@ -26,7 +30,9 @@ constexpr uint64_t kObjectBytesMax = uint64_t{5} << 40;
 constexpr uint64_t kCompleteBodyBytesMax = 4u << 20;
 constexpr size_t kUploadsMax = 1000;
 constexpr EpochMs kUploadAgeMs = EpochMs{7} * 24 * 3600 * 1000;
+constexpr EpochMs kDoneAgeMs = EpochMs{24} * 3600 * 1000;
 constexpr size_t kUploadIdDigits = 32;
+constexpr uint64_t kRecordBytesMax = 64u << 10;
 
 blob::ObjectName InUploads(const std::string& upload_id, const std::string& leaf) {
   return {std::string(kUploadsBucket), upload_id + "/" + leaf};
@@ -41,7 +47,7 @@ struct Upload {
   std::string id;
   std::string bucket;
   std::string key;
-  std::string content_type;
+  blob::ObjectAttributes attributes;
   EpochMs initiated = 0;
 };
 
@@ -52,11 +58,23 @@ Result<Upload> ReadUpload(blob::BlobStore& store, const std::string& id) {
   const blob::ObjectName name = InUploads(id, "upload");
   const auto info = store.Head(name);
   if (!info) return NoSuchUpload();
-  const auto text = blob::GetObject(store, name, 64u << 10);
+  const auto text = blob::GetObject(store, name, kRecordBytesMax);
   if (!text) return NoSuchUpload();
   KEDGE_TRY(const json::Value value, json::Parse(AsText(*text)));
-  return Upload{id, value.StringOr("bucket", ""), value.StringOr("key", ""),
-                value.StringOr("content_type", ""), info->modified};
+  return Upload{id, value.StringOr("bucket", ""), value.StringOr("key", ""), info->attributes,
+                info->modified};
+}
+
+// The ETag that an upload of this bucket and key was completed with. NoSuchUpload.
+Result<std::string> DoneEtag(const S3Call& call) {
+  const std::string id = call.Query("uploadId");
+  if (id.size() != kUploadIdDigits || id.find('/') != std::string::npos) return NoSuchUpload();
+  const auto text = blob::GetObject(call.store(), InUploads(id, "done"), kRecordBytesMax);
+  if (!text) return NoSuchUpload();
+  KEDGE_TRY(const json::Value value, json::Parse(AsText(*text)));
+  if (value.StringOr("bucket", "") != call.bucket || value.StringOr("key", "") != call.key)
+    return NoSuchUpload();
+  return value.StringOr("etag", "");
 }
 
 // The upload that the request names, which must be one of its bucket and key.
@@ -109,12 +127,13 @@ Status ForEachStored(blob::BlobStore& store,
 }
 
 bool IsUploadRecord(const blob::ObjectInfo& object) { return object.key.ends_with("/upload"); }
+bool IsDoneRecord(const blob::ObjectInfo& object) { return object.key.ends_with("/done"); }
 
 // Removes what is too old and counts the uploads that are left.
 Result<size_t> CollectOldUploads(blob::BlobStore& store, EpochMs now) {
   size_t uploads = 0;
   KEDGE_TRY_STATUS(ForEachStored(store, [&](const blob::ObjectInfo& object) -> Status {
-    if (object.modified + kUploadAgeMs < now)
+    if (object.modified + (IsDoneRecord(object) ? kDoneAgeMs : kUploadAgeMs) < now)
       return store.Delete({std::string(kUploadsBucket), object.key});
     uploads += IsUploadRecord(object) ? 1 : 0;
     return {};
@@ -170,8 +189,8 @@ Result<std::string> CheckParts(blob::BlobStore& store, const std::string& id,
     if (info->bytes < kPartBytesMin && part.number != parts.back().number)
       return S3Error("EntityTooSmall", what + " has less than 5 MiB and is not the last");
     bytes += info->bytes;
-    KEDGE_TRY(const ByteBuffer digest, HexDecode(info->etag));
-    md5.Update(digest);
+    const auto digest = HexDecode(info->etag);
+    md5.Update(digest ? Bytes(*digest) : AsBytes(info->etag));  // an S3 store has others
   }
   if (bytes > kObjectBytesMax) return S3Error("EntityTooLarge", "the object is longer than 5 TiB");
   return HexEncode(md5.Finish()) + "-" + std::to_string(parts.size());
@@ -187,13 +206,13 @@ S3Result CreateMultipartUpload(const S3Call& call) {
   if (uploads >= kUploadsMax)
     return S3Error("ServiceUnavailable", "there are too many uploads in progress");
   const std::string id = HexEncode(crypto::RandomBytes(kUploadIdDigits / 2));
-  const std::string record = json::Write(json::Object{
-      {"bucket", call.bucket},
-      {"key", call.key},
-      {"content_type", call.request.headers.Get("Content-Type", "binary/octet-stream")}});
-  KEDGE_TRY(const blob::ObjectInfo info,
-            blob::PutObject(store, InUploads(id, "upload"), AsBytes(record), "application/json"));
-  XmlWriter xml("InitiateMultipartUploadResult");
+  const std::string record = json::Write(json::Object{{"bucket", call.bucket}, {"key", call.key}});
+  KEDGE_TRY(blob::ObjectAttributes attributes, AttributesOf(call.request));
+  KEDGE_TRY(const std::unique_ptr<blob::ObjectWriter> writer,
+            store.Create(InUploads(id, "upload"), std::move(attributes)));
+  KEDGE_TRY_STATUS(writer->Append(AsBytes(record)));
+  KEDGE_TRY([[maybe_unused]] const blob::ObjectInfo info, writer->Commit());
+  XmlWriter xml("InitiateMultipartUploadResult", kS3Namespace);
   xml.Leaf("Bucket", call.bucket);
   xml.Leaf("Key", call.key);
   xml.Leaf("UploadId", id);
@@ -204,10 +223,11 @@ S3Result UploadPart(const S3Call& call) {
   KEDGE_TRY(const int number, PartNumber(call));
   KEDGE_TRY(const Upload upload, FindUpload(call));
   KEDGE_TRY(const std::unique_ptr<blob::ObjectWriter> writer,
-            call.store().Create(InUploads(upload.id, PartLeaf(number)), ""));
+            call.store().Create(InUploads(upload.id, PartLeaf(number)), {}));
   KEDGE_TRY_STATUS(ReceiveBody(call, *writer));
   KEDGE_TRY(const blob::ObjectInfo info, writer->Commit());
   http::Response response;
+  ShowChecksums(info.attributes, response);
   response.headers.Set("ETag", Quoted(info.etag));
   return response;
 }
@@ -224,10 +244,11 @@ S3Result UploadPartCopy(const S3Call& call) {
     range = *part;
   }
   KEDGE_TRY(const std::unique_ptr<blob::ObjectWriter> writer,
-            call.store().Create(InUploads(upload.id, PartLeaf(number)), ""));
-  KEDGE_TRY_STATUS(CopyRange(source.file.get(), range, *writer));
+            call.store().Create(InUploads(upload.id, PartLeaf(number)), {}));
+  KEDGE_TRY_STATUS(
+      CopyRange(source.file.get(), range, [&](Bytes piece) { return writer->Append(piece); }));
   KEDGE_TRY(const blob::ObjectInfo info, writer->Commit());
-  XmlWriter xml("CopyPartResult");
+  XmlWriter xml("CopyPartResult", kS3Namespace);
   xml.Leaf("LastModified", FormatIso8601(info.modified));
   xml.Leaf("ETag", Quoted(info.etag));
   return XmlResponse(xml.Finish());
@@ -236,7 +257,7 @@ S3Result UploadPartCopy(const S3Call& call) {
 S3Result ListParts(const S3Call& call) {
   KEDGE_TRY(const Upload upload, FindUpload(call));
   KEDGE_TRY(const std::vector<blob::ObjectInfo> parts, PartsOf(call.store(), upload.id));
-  XmlWriter xml("ListPartsResult");
+  XmlWriter xml("ListPartsResult", kS3Namespace);
   xml.Leaf("Bucket", call.bucket);
   xml.Leaf("Key", call.key);
   xml.Leaf("UploadId", upload.id);
@@ -256,7 +277,7 @@ S3Result ListParts(const S3Call& call) {
 }
 
 S3Result ListMultipartUploads(const S3Call& call) {
-  XmlWriter xml("ListMultipartUploadsResult");
+  XmlWriter xml("ListMultipartUploadsResult", kS3Namespace);
   xml.Leaf("Bucket", call.bucket);
   xml.Leaf("IsTruncated", "false");
   KEDGE_TRY_STATUS(call.store().CreateBucket(std::string(kUploadsBucket)));
@@ -274,27 +295,76 @@ S3Result ListMultipartUploads(const S3Call& call) {
   return XmlResponse(xml.Finish());
 }
 
-S3Result CompleteMultipartUpload(const S3Call& call) {
-  KEDGE_TRY(const Upload upload, FindUpload(call));
-  KEDGE_TRY(const std::vector<NamedPart> parts, ReadNamedParts(call.request));
+namespace {
+
+// The checksums of whole objects among the headers: one with "-3" behind is of the parts'
+// checksums.
+http::Headers WholeChecksums(const http::Headers& headers) {
+  http::Headers whole;
+  for (const ChecksumName& name : ChecksumNames()) {
+    const std::string* value = headers.Find(name.header);
+    const bool is_body = name.kind == ChecksumKind::kMd5;  // that of the list of parts
+    if (value != nullptr && !is_body && value->find('-') == std::string::npos)
+      whole.Set(name.header, *value);
+  }
+  return whole;
+}
+
+// The parts become the object; its ETag.
+Result<std::string> PutTogether(const S3Call& call, const Upload& upload,
+                                const std::vector<NamedPart>& parts) {
   KEDGE_TRY(std::string etag, CheckParts(call.store(), upload.id, parts));
   KEDGE_TRY(const std::unique_ptr<blob::ObjectWriter> writer,
-            call.store().Create(call.name(), upload.content_type));
+            call.store().Create(call.name(), upload.attributes));
+  ClientChecksums checksums(WholeChecksums(call.request.headers));
   for (const NamedPart& part : parts) {
     KEDGE_TRY(const blob::BlobStore::Opened opened,
               call.store().Open(InUploads(upload.id, PartLeaf(part.number))));
     if (opened.info.etag != part.etag)
       return S3Error("InvalidPart", "a part was replaced while the upload was completed");
-    KEDGE_TRY_STATUS(CopyRange(opened.file.get(), {0, opened.info.bytes}, *writer));
+    KEDGE_TRY_STATUS(CopyRange(opened.file.get(), {0, opened.info.bytes}, [&](Bytes piece) {
+      checksums.Update(piece);
+      return writer->Append(piece);
+    }));
   }
+  KEDGE_TRY(const auto kept, checksums.Check({}));
+  KeepChecksums(kept, *writer);
   writer->SetEtag(std::move(etag));
+  if (call.request.headers.Find("If-None-Match") != nullptr) writer->OnlyIfAbsent();
   KEDGE_TRY(const blob::ObjectInfo info, writer->Commit());
+  const std::string done =
+      json::Write(json::Object{{"bucket", call.bucket}, {"key", call.key}, {"etag", info.etag}});
+  KEDGE_TRY([[maybe_unused]] const blob::ObjectInfo kept_done,
+            blob::PutObject(call.store(), InUploads(upload.id, "done"), AsBytes(done),
+                            "application/json"));
+  return info.etag;
+}
+
+Result<std::string> Complete(const S3Call& call) {
+  KEDGE_TRY(const Upload upload, FindUpload(call));
+  KEDGE_TRY(const std::vector<NamedPart> parts, ReadNamedParts(call.request));
+  KEDGE_TRY(std::string etag, PutTogether(call, upload, parts));
   KEDGE_TRY_STATUS(RemoveUpload(call.store(), upload.id));
-  XmlWriter xml("CompleteMultipartUploadResult");
+  return etag;
+}
+
+}  // namespace
+
+S3Result CompleteMultipartUpload(const S3Call& call) {
+  KEDGE_TRY_STATUS(RefuseUnsupportedHeaders(call.request));
+  Result<std::string> etag = DoneEtag(call);
+  if (!etag) etag = Complete(call);
+  // Another request may have completed it while this one was at it.
+  if (!etag) {
+    Result<std::string> done = DoneEtag(call);
+    if (done) etag = std::move(done);
+  }
+  if (!etag) return std::move(etag).error();
+  XmlWriter xml("CompleteMultipartUploadResult", kS3Namespace);
   xml.Leaf("Location", "/" + call.bucket + "/" + call.key);
   xml.Leaf("Bucket", call.bucket);
   xml.Leaf("Key", call.key);
-  xml.Leaf("ETag", Quoted(info.etag));
+  xml.Leaf("ETag", Quoted(*etag));
   return XmlResponse(xml.Finish());
 }
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/xml.h"
 #include "http/body.h"
 #include "server/s3/s3_call.h"
-#include "server/s3/xml.h"
 
 namespace kedge::server {
 
@@ -13,15 +13,13 @@ namespace {
 
 constexpr size_t kDeleteKeysMax = 1000;
 constexpr uint64_t kDeleteBodyBytesMax = 2u << 20;
-constexpr char kDefaultType[] = "binary/octet-stream";
 
-std::string ContentTypeOf(const http::Request& request) {
-  return request.headers.Get("Content-Type", kDefaultType);
-}
-
-void SetObjectHeaders(const blob::ObjectInfo& info, http::Response& response) {
-  response.headers.Set("Content-Type",
-                       info.content_type.empty() ? kDefaultType : info.content_type);
+void SetObjectHeaders(const S3Call& call, const blob::ObjectInfo& info, http::Response& response) {
+  const auto& asked = call.request.headers;
+  ShowAttributes(info.attributes, response);
+  const bool whole = asked.Find("Range") == nullptr;
+  if (whole && http::EqualIgnoringCase(asked.Get("x-amz-checksum-mode"), "ENABLED"))
+    ShowChecksums(info.attributes, response);
   response.headers.Set("ETag", Quoted(info.etag));
   response.headers.Set("Last-Modified", http::FormatHttpDate(info.modified));
   response.headers.Set("Accept-Ranges", "bytes");
@@ -32,19 +30,26 @@ bool NamesEtag(std::string_view list, const std::string& etag) {
   return list == "*" || list.find(Quoted(etag)) != std::string_view::npos || list == etag;
 }
 
-// The answer if the conditions of the request already decide it.
-Result<std::optional<http::Response>> CheckConditions(const http::Request& request,
-                                                      const blob::ObjectInfo& info) {
-  const std::string* if_match = request.headers.Find("If-Match");
-  if (if_match != nullptr && !NamesEtag(*if_match, info.etag))
-    return S3Error("PreconditionFailed", "the object has another ETag");
-  const std::string* if_none_match = request.headers.Find("If-None-Match");
-  if (if_none_match == nullptr || !NamesEtag(*if_none_match, info.etag))
-    return std::optional<http::Response>();
-  http::Response response;
-  response.status = 304;
-  SetObjectHeaders(info, response);
-  return std::optional<http::Response>(std::move(response));
+// Whether the object has not changed after the time in that header; a time that is none counts as
+// if it were not there (RFC 9110 section 13.1.3). HTTP's times are whole seconds.
+bool UnchangedSince(const http::Headers& headers, std::string_view name,
+                    const blob::ObjectInfo& info, bool otherwise) {
+  const std::string* text = headers.Find(name);
+  const Result<EpochMs> time = text == nullptr ? NotFound("none") : http::ParseHttpDate(*text);
+  return time ? info.modified / 1000 * 1000 <= *time : otherwise;
+}
+
+// The conditions of a request in the order of RFC 9110 section 13.2.2. PreconditionFailed, or
+// whether the client has the object already.
+Result<bool> ClientHasIt(const http::Headers& headers, const blob::ObjectInfo& info) {
+  const std::string* if_match = headers.Find("If-Match");
+  const bool may = if_match != nullptr
+                       ? NamesEtag(*if_match, info.etag)
+                       : UnchangedSince(headers, "If-Unmodified-Since", info, /*otherwise=*/true);
+  if (!may) return S3Error("PreconditionFailed", "the object has changed");
+  const std::string* if_none_match = headers.Find("If-None-Match");
+  if (if_none_match != nullptr) return NamesEtag(*if_none_match, info.etag);
+  return UnchangedSince(headers, "If-Modified-Since", info, /*otherwise=*/false);
 }
 
 std::string ContentRange(const ByteRange& range, uint64_t bytes) {
@@ -72,16 +77,18 @@ struct Selection {
 
 Result<Selection> Select(const S3Call& call, const blob::ObjectInfo& info) {
   Selection selection;
-  KEDGE_TRY(std::optional<http::Response> answer, CheckConditions(call.request, info));
-  if (answer.has_value()) {
-    selection.response = std::move(*answer);
-    selection.decided = true;
+  const http::Headers& headers = call.request.headers;
+  KEDGE_TRY(selection.decided, ClientHasIt(headers, info));
+  SetObjectHeaders(call, info, selection.response);
+  if (selection.decided) {
+    selection.response.status = 304;
     return selection;
   }
   selection.range = {0, info.bytes};
-  SetObjectHeaders(info, selection.response);
-  if (const std::string* header = call.request.headers.Find("Range")) {
-    KEDGE_TRY(const std::optional<ByteRange> range, ParseRange(*header, info.bytes));
+  const std::string* range_header = headers.Find("Range");
+  const std::string if_range = headers.Get("If-Range", Quoted(info.etag));
+  if (range_header != nullptr && if_range == Quoted(info.etag)) {
+    KEDGE_TRY(const std::optional<ByteRange> range, ParseRange(*range_header, info.bytes));
     if (range.has_value()) {
       selection.range = *range;
       selection.response.status = 206;
@@ -157,11 +164,15 @@ Result<std::optional<ByteRange>> ParseRange(const std::string& header, uint64_t 
 }
 
 S3Result GetObject(const S3Call& call) {
-  KEDGE_TRY(blob::BlobStore::Opened opened, call.store().Open(call.name()));
-  KEDGE_TRY(Selection selection, Select(call, opened.info));
+  Selection selection;
+  const auto choose = [&](const blob::ObjectInfo& info) -> Result<blob::BlobStore::Part> {
+    KEDGE_TRY(selection, Select(call, info));
+    return blob::BlobStore::Part{selection.range.first, selection.range.bytes};
+  };
+  KEDGE_TRY(blob::BlobStore::Opened opened, call.store().OpenPart(call.name(), choose));
   if (selection.decided) return std::move(selection.response);
   selection.response.file = std::make_shared<FileDescriptor>(std::move(opened.file));
-  selection.response.file_offset = selection.range.first;
+  selection.response.file_offset = selection.range.first - opened.first;
   selection.response.file_bytes = selection.range.bytes;
   return std::move(selection.response);
 }
@@ -176,11 +187,14 @@ S3Result HeadObject(const S3Call& call) {
 
 S3Result PutObject(const S3Call& call) {
   KEDGE_TRY_STATUS(RefuseUnsupportedHeaders(call.request));
+  KEDGE_TRY(blob::ObjectAttributes attributes, AttributesOf(call.request));
   KEDGE_TRY(const std::unique_ptr<blob::ObjectWriter> writer,
-            call.store().Create(call.name(), ContentTypeOf(call.request)));
+            call.store().Create(call.name(), std::move(attributes)));
   KEDGE_TRY_STATUS(ReceiveBody(call, *writer));
+  if (call.request.headers.Find("If-None-Match") != nullptr) writer->OnlyIfAbsent();
   KEDGE_TRY(const blob::ObjectInfo info, writer->Commit());
   http::Response response;
+  ShowChecksums(info.attributes, response);
   response.headers.Set("ETag", Quoted(info.etag));
   return response;
 }
@@ -188,14 +202,17 @@ S3Result PutObject(const S3Call& call) {
 S3Result CopyObject(const S3Call& call) {
   KEDGE_TRY_STATUS(RefuseUnsupportedHeaders(call.request));
   KEDGE_TRY(const blob::BlobStore::Opened source, OpenCopySource(call));
-  const bool replace_type =
-      http::EqualIgnoringCase(call.request.headers.Get("x-amz-metadata-directive"), "REPLACE");
+  blob::ObjectAttributes attributes = source.info.attributes;
+  if (http::EqualIgnoringCase(call.request.headers.Get("x-amz-metadata-directive"), "REPLACE")) {
+    KEDGE_TRY(attributes, AttributesOf(call.request));
+  }
   KEDGE_TRY(const std::unique_ptr<blob::ObjectWriter> writer,
-            call.store().Create(call.name(), replace_type ? ContentTypeOf(call.request)
-                                                          : source.info.content_type));
-  KEDGE_TRY_STATUS(CopyRange(source.file.get(), {0, source.info.bytes}, *writer));
+            call.store().Create(call.name(), std::move(attributes)));
+  KEDGE_TRY_STATUS(CopyRange(source.file.get(), {0, source.info.bytes},
+                             [&](Bytes piece) { return writer->Append(piece); }));
+  if (call.request.headers.Find("If-None-Match") != nullptr) writer->OnlyIfAbsent();
   KEDGE_TRY(const blob::ObjectInfo info, writer->Commit());
-  XmlWriter xml("CopyObjectResult");
+  XmlWriter xml("CopyObjectResult", kS3Namespace);
   xml.Leaf("LastModified", FormatIso8601(info.modified));
   xml.Leaf("ETag", Quoted(info.etag));
   return XmlResponse(xml.Finish());
@@ -213,7 +230,7 @@ S3Result DeleteObjects(const S3Call& call) {
   if (!root) return S3Error("MalformedXML", root.error().message);
   KEDGE_TRY(const std::vector<std::string> keys, ReadKeysToDelete(*root));
   const XmlElement* quiet = root->Find("Quiet");
-  XmlWriter xml("DeleteResult");
+  XmlWriter xml("DeleteResult", kS3Namespace);
   for (const std::string& key : keys)
     WriteDeletion(key, DeleteAllowed(call, key), quiet != nullptr && quiet->text == "true", xml);
   return XmlResponse(xml.Finish());
@@ -222,7 +239,7 @@ S3Result DeleteObjects(const S3Call& call) {
 // Asked for by `aws s3 cp` before a large copy between buckets.
 S3Result GetObjectTagging(const S3Call& call) {
   KEDGE_TRY(const blob::ObjectInfo info, call.store().Head(call.name()));
-  XmlWriter xml("Tagging");
+  XmlWriter xml("Tagging", kS3Namespace);
   xml.Open("TagSet");
   return XmlResponse(xml.Finish());
 }

@@ -2,108 +2,23 @@
 // more than there is.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
 #include <unistd.h>
 
-#include "base/crypto/crypto.h"
 #include "http/aws_chunked.h"
 #include "server/s3/s3_call.h"
+#include "server/s3/s3_checksum.h"
 
 namespace kedge::server {
 
 namespace {
 
 constexpr size_t kCopyPieceBytes = 1u << 20;
-
-// CRC-32 of ISO 3309 (zlib's), a nibble at a time.
-class Crc32 {
- public:
-  void Update(Bytes data) {
-    static constexpr std::array<uint32_t, 16> kTable = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-        0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-    for (const uint8_t byte : data) {
-      crc_ = kTable[(crc_ ^ byte) & 15] ^ (crc_ >> 4);
-      crc_ = kTable[(crc_ ^ (byte >> 4)) & 15] ^ (crc_ >> 4);
-    }
-  }
-  uint32_t value() const { return ~crc_; }
-
- private:
-  uint32_t crc_ = 0xffffffff;
-};
-
-ByteBuffer BigEndian(uint32_t value) {
-  return {static_cast<uint8_t>(value >> 24), static_cast<uint8_t>(value >> 16),
-          static_cast<uint8_t>(value >> 8), static_cast<uint8_t>(value)};
-}
-
-// One digest that the client sent in a header, or announced for the trailer.
-class ClientDigest {
- public:
-  enum class Kind { kMd5, kSha256, kSha1, kCrc32, kCrc32c };
-  ClientDigest(Kind kind, std::string header, std::string expected)
-      : kind_(kind), header_(std::move(header)), expected_(std::move(expected)) {
-    if (kind == Kind::kMd5) hasher_ = crypto::Hasher(crypto::Hasher::Kind::kMd5);
-    if (kind == Kind::kSha1) hasher_ = crypto::Hasher(crypto::Hasher::Kind::kSha1);
-  }
-
-  void Update(Bytes piece) {
-    if (kind_ == Kind::kCrc32) {
-      crc32_.Update(piece);
-    } else if (kind_ == Kind::kCrc32c) {
-      crc32c_ = Crc32c(piece, crc32c_);
-    } else {
-      hasher_.Update(piece);
-    }
-  }
-
-  Status Check(const http::Headers& trailers) {
-    if (expected_.empty()) expected_ = trailers.Get(header_);
-    ByteBuffer actual;
-    if (kind_ == Kind::kCrc32) {
-      actual = BigEndian(crc32_.value());
-    } else if (kind_ == Kind::kCrc32c) {
-      actual = BigEndian(crc32c_);
-    } else {
-      actual = hasher_.Finish();
-    }
-    if (Base64Encode(actual) != expected_)
-      return S3Error("BadDigest", "the content does not have the digest in " + header_);
-    return {};
-  }
-
- private:
-  Kind kind_;
-  std::string header_;
-  std::string expected_;  // base64; empty: it comes in the trailer
-  crypto::Hasher hasher_;
-  Crc32 crc32_;
-  uint32_t crc32c_ = 0;
-};
-
-std::vector<ClientDigest> DigestsOf(const http::Headers& headers) {
-  struct Known {
-    std::string_view header;
-    ClientDigest::Kind kind;
-  };
-  static constexpr Known kKnown[] = {
-      {"Content-MD5", ClientDigest::Kind::kMd5},
-      {"x-amz-checksum-sha256", ClientDigest::Kind::kSha256},
-      {"x-amz-checksum-sha1", ClientDigest::Kind::kSha1},
-      {"x-amz-checksum-crc32", ClientDigest::Kind::kCrc32},
-      {"x-amz-checksum-crc32c", ClientDigest::Kind::kCrc32c},
-  };
-  const std::string announced = headers.Get("x-amz-trailer");
-  std::vector<ClientDigest> digests;
-  for (const Known& known : kKnown) {
-    const std::string* value = headers.Find(known.header);
-    if (value != nullptr || http::EqualIgnoringCase(announced, known.header))
-      digests.emplace_back(known.kind, std::string(known.header), value ? *value : "");
-  }
-  return digests;
-}
+constexpr char kDefaultContentType[] = "binary/octet-stream";
+constexpr std::string_view kMetadataHeader = "x-amz-meta-";
+// What the door itself keeps with an object: "kedge-door-cache-control",
+// "kedge-door-checksum-crc32".
+constexpr std::string_view kOurMetadata = "kedge-door-";
+constexpr std::string_view kAmz = "x-amz-";
 
 // A header, and the one value of it that asks for nothing; null: there is none.
 struct Unsupported {
@@ -122,14 +37,26 @@ constexpr Unsupported kUnsupported[] = {
     {"x-amz-acl", "private"},
     {"x-amz-grant-full-control", ""},
     {"x-amz-grant-read", ""},
-    {"If-None-Match", ""},
+    {"If-None-Match", "*"},
     {"If-Match", ""},
-    {"Content-Encoding", "aws-chunked"},
-    {"Cache-Control", ""},
-    {"Content-Disposition", ""},
-    {"Content-Language", ""},
-    {"Expires", ""},
+    {"x-amz-copy-source-if-match", ""},
+    {"x-amz-copy-source-if-none-match", ""},
+    {"x-amz-copy-source-if-modified-since", ""},
+    {"x-amz-copy-source-if-unmodified-since", ""},
 };
+
+// Headers that are given back as they came.
+constexpr std::string_view kKeptHeaders[] = {"Cache-Control", "Content-Disposition",
+                                             "Content-Encoding", "Content-Language", "Expires"};
+
+// The coding of the transfer is no property of the object: "aws-chunked,gzip" is "gzip".
+std::string WithoutAwsChunked(std::string value) {
+  constexpr std::string_view kCoding = "aws-chunked";
+  if (!value.starts_with(kCoding)) return value;
+  value.erase(0, kCoding.size());
+  const size_t begin = value.find_first_not_of(", ");
+  return begin == std::string::npos ? "" : value.substr(begin);
+}
 
 }  // namespace
 
@@ -140,17 +67,68 @@ Status RefuseUnsupportedHeaders(const http::Request& request) {
       return S3Error("NotImplemented",
                      "header '" + std::string(unsupported.header) + "' is not implemented");
   }
-  for (const auto& [name, value] : request.headers.list) {
-    if (http::LowerCase(name).starts_with("x-amz-meta-"))
-      return S3Error("NotImplemented", "user metadata ('" + name + "') is not kept");
-  }
   return {};
 }
 
+Result<blob::ObjectAttributes> AttributesOf(const http::Request& request) {
+  blob::ObjectAttributes attributes{.content_type =
+                                        request.headers.Get("Content-Type", kDefaultContentType)};
+  for (const std::string_view header : kKeptHeaders) {
+    const std::string value = WithoutAwsChunked(request.headers.Get(header));
+    if (!value.empty())
+      attributes.metadata.emplace(std::string(kOurMetadata) + http::LowerCase(header), value);
+  }
+  for (const auto& [name, value] : request.headers.list) {
+    std::string lower = http::LowerCase(name);
+    if (!lower.starts_with(kMetadataHeader)) continue;
+    lower.erase(0, kMetadataHeader.size());
+    if (lower.starts_with(kOurMetadata))
+      return S3Error("InvalidArgument",
+                     "metadata names that begin with kedge-door- are the server's");
+    attributes.metadata.insert_or_assign(std::move(lower), value);
+  }
+  if (const Status status = attributes.Check(); !status)
+    return S3Error("InvalidArgument", status.error().message);
+  return attributes;
+}
+
+void ShowAttributes(const blob::ObjectAttributes& attributes, http::Response& response) {
+  response.headers.Set("Content-Type", attributes.content_type.empty() ? kDefaultContentType
+                                                                       : attributes.content_type);
+  for (const auto& [name, value] : attributes.metadata) {
+    if (!name.starts_with(kOurMetadata)) {
+      response.headers.Set(std::string(kMetadataHeader) + name, value);
+      continue;
+    }
+    const std::string ours = name.substr(kOurMetadata.size());
+    for (const std::string_view header : kKeptHeaders) {
+      if (http::EqualIgnoringCase(ours, header)) response.headers.Set(header, value);
+    }
+  }
+}
+
+void ShowChecksums(const blob::ObjectAttributes& attributes, http::Response& response) {
+  for (const auto& [name, value] : attributes.metadata) {
+    const std::string header =
+        std::string(kAmz) + name.substr(std::min(kOurMetadata.size(), name.size()));
+    for (const ChecksumName& known : ChecksumNames()) {
+      if (!name.starts_with(kOurMetadata) || header != known.header) continue;
+      response.headers.Set(header, value);
+      response.headers.Set("x-amz-checksum-type", "FULL_OBJECT");
+    }
+  }
+}
+
+void KeepChecksums(const std::vector<ClientChecksums::Named>& checksums,
+                   blob::ObjectWriter& writer) {
+  for (const auto& [header, value] : checksums)
+    writer.SetMetadata(std::string(kOurMetadata) + std::string(header.substr(kAmz.size())), value);
+}
+
 Status ReceiveBody(const S3Call& call, blob::ObjectWriter& writer) {
-  std::vector<ClientDigest> digests = DigestsOf(call.request.headers);
+  ClientChecksums checksums(call.request.headers);
   const http::BodySink sink = [&](Bytes piece) {
-    for (ClientDigest& digest : digests) digest.Update(piece);
+    checksums.Update(piece);
     return writer.Append(piece);
   };
   http::Headers trailers;
@@ -163,7 +141,8 @@ Status ReceiveBody(const S3Call& call, blob::ObjectWriter& writer) {
   } else {
     KEDGE_TRY_STATUS(http::CopyBody(call.request, sink));
   }
-  for (ClientDigest& digest : digests) KEDGE_TRY_STATUS(digest.Check(trailers));
+  KEDGE_TRY(const auto kept, checksums.Check(trailers));
+  KeepChecksums(kept, writer);
   return {};
 }
 
@@ -185,14 +164,14 @@ Result<blob::BlobStore::Opened> OpenCopySource(const S3Call& call) {
   return call.store().Open(name);
 }
 
-Status CopyRange(int fd, ByteRange range, blob::ObjectWriter& writer) {
+Status CopyRange(int fd, ByteRange range, const http::BodySink& sink) {
   ByteBuffer piece(std::min<uint64_t>(kCopyPieceBytes, range.bytes));
   for (uint64_t done = 0; done < range.bytes;) {
     const size_t wanted = std::min<uint64_t>(piece.size(), range.bytes - done);
     const ssize_t n = ::pread(fd, piece.data(), wanted, static_cast<off_t>(range.first + done));
     if (n < 0) return ErrnoError(errno, "reading an object");
     if (n == 0) return DataLoss("an object's content is shorter than its record says");
-    KEDGE_TRY_STATUS(writer.Append(Bytes(piece).first(static_cast<size_t>(n))));
+    KEDGE_TRY_STATUS(sink(Bytes(piece).first(static_cast<size_t>(n))));
     done += static_cast<uint64_t>(n);
   }
   return {};

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/s3/xml.h"
+#include "base/xml.h"
 
 #include <algorithm>
 #include <charconv>
 
-namespace kedge::server {
+namespace kedge {
 
 namespace {
 
@@ -192,9 +192,10 @@ std::string EscapeXml(std::string_view text) {
   return out;
 }
 
-XmlWriter::XmlWriter(std::string_view root) : out_("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n") {
+XmlWriter::XmlWriter(std::string_view root, std::string_view xmlns)
+    : out_("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n") {
   open_.emplace_back(root);
-  out_.append("<").append(root).append(" xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+  out_.append("<").append(root).append(" xmlns=\"").append(xmlns).append("\">");
 }
 
 void XmlWriter::Open(std::string_view tag) {
@@ -225,4 +226,4 @@ const XmlElement* XmlElement::Find(std::string_view child) const {
 
 Result<XmlElement> ParseXml(std::string_view text) { return XmlParser(text).Document(); }
 
-}  // namespace kedge::server
+}  // namespace kedge

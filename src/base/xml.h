@@ -10,12 +10,12 @@
 
 #include "base/result.h"
 
-namespace kedge::server {
+namespace kedge {
 
 class XmlWriter {
  public:
-  // The root gets the S3 namespace.
-  explicit XmlWriter(std::string_view root);
+  // Begins the document and its root, whose names are of the namespace `xmlns`.
+  XmlWriter(std::string_view root, std::string_view xmlns);
   void Open(std::string_view tag);
   void Close();
   void Leaf(std::string_view tag, std::string_view text);
@@ -43,4 +43,4 @@ struct XmlElement {
 // kInvalidArgument, with the byte where it went wrong. At most 16 levels and 20,000 elements.
 Result<XmlElement> ParseXml(std::string_view text);
 
-}  // namespace kedge::server
+}  // namespace kedge

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/s3/xml.h"
+#include "base/xml.h"
 
 #include <gtest/gtest.h>
 
-namespace kedge::server {
+namespace kedge {
 namespace {
 
 TEST(Xml, WhatIsWrittenReadsBack) {
   const std::string text = "a<b>&\"c'\xe1\x88\xb4\x01\n";
-  XmlWriter xml("Root");
+  XmlWriter xml("Root", "urn:test");
   xml.Open("List");
   xml.Leaf("Item", text);
   xml.Leaf("Number", uint64_t{7});
@@ -82,4 +82,4 @@ TEST(Xml, RefusesEverythingElse) {
 }
 
 }  // namespace
-}  // namespace kedge::server
+}  // namespace kedge

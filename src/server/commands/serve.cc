@@ -198,8 +198,9 @@ Status Run(const Config& config, const sigset_t& signals) {
   const auto observe = [&](http::Handler inner) {
     return observation->Around(std::move(inner), *api);
   };
-  KEDGE_TRY(const auto devices, DeviceListener::Start(config, *api, context, MakeS3Options(config, context),
-                                                      folders.scratch(), TransportError, observe));
+  KEDGE_TRY(const auto devices,
+            DeviceListener::Start(config, *api, context, MakeS3Options(config, context),
+                                  folders.scratch(), TransportError, observe));
   const auto handler = [&](const http::Request& request, const http::Responder& responder) {
     if (EnrolmentDoor::Owns(request)) return responder(devices->enrolment().Handle(request));
     if (api->Owns(request)) return api->Handle(request, responder);

@@ -239,7 +239,8 @@ int TlsContext::OnTicketKey(SSL* ssl, unsigned char* name, unsigned char* iv,
       static_cast<const TlsContext*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ContextIndex()));
   const int64_t period = SystemClock().NowMs() / kTicketKeyLifeMs;
   TicketKeys keys(self->ticket_secret_, period);
-  int answer = 1;
+  // Under TLS 1.3 a client uses a ticket once, so each resumption must bring the next one.
+  int answer = encrypt == 0 && SSL_version(ssl) == TLS1_3_VERSION ? 2 : 1;
   if (encrypt == 1) {
     std::copy(keys.name.begin(), keys.name.end(), name);
     const ByteBuffer random = crypto::RandomBytes(EVP_MAX_IV_LENGTH);

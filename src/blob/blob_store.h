@@ -65,6 +65,9 @@ class ObjectWriter {
   virtual void SetMetadata(const std::string& name, std::string value) = 0;
   // Commit() puts the object only if there is none of that name, and is kAlreadyExists otherwise.
   virtual void OnlyIfAbsent() = 0;
+  // Commit() puts the object only if the one of that name has this ETag then (as the store itself
+  // gives it), and is kAborted otherwise.
+  virtual void OnlyIfEtag(std::string etag) = 0;
   // Durable when it returns. After an error the object may be the old or the new one, never a mix.
   // kNotFound if the bucket was deleted meanwhile, kFailedPrecondition if an Append failed,
   // kUnimplemented if an S3 store cannot do OnlyIfAbsent().

@@ -173,6 +173,26 @@ TEST_P(BlobStoreConformance, OnlyTheFirstOfTwoIsPutIfAbsent) {
   EXPECT_EQ(Get("k"), "first");
 }
 
+TEST_P(BlobStoreConformance, IsPutOnlyOverTheEtagThatWasSeen) {
+  const auto put = [&](const std::string& text, const std::string& etag) {
+    auto writer = store_->Create({"bucket", "k"}, {});
+    EXPECT_TRUE(writer && (*writer)->Append(AsBytes(text)));
+    (*writer)->OnlyIfEtag(etag);
+    return (*writer)->Commit();
+  };
+  ASSERT_TRUE(Put("k", "first"));
+  const std::string seen = store_->Head({"bucket", "k"})->etag;
+  const auto second = put("second", seen);
+  ASSERT_TRUE(second) << second.error().message;
+  const auto third = put("third", seen);
+  if (GetParam() == "s3" && (third || third.error().code == Code::kUnimplemented))
+    GTEST_SKIP() << "skipped: this S3 server has no If-Match on PUT";
+  EXPECT_EQ(third.error().code, Code::kAborted);
+  EXPECT_EQ(Get("k"), "second");
+  ASSERT_TRUE(store_->Delete({"bucket", "k"}));
+  EXPECT_EQ(put("fourth", second->etag).error().code, Code::kAborted);
+}
+
 TEST_P(BlobStoreConformance, EachErrorHasItsCode) {
   const ObjectName nowhere = {"no-bucket", "k"};
   EXPECT_EQ(store_->Create(nowhere, {}).error().code, Code::kNotFound);

@@ -170,6 +170,9 @@ class Jobs(unittest.TestCase):
     def packaged(self, name, compiled, **output):
         self.sm.create_edge_packaging_job(EdgePackagingJobName=name, CompilationJobName=compiled, ModelName="shapes", ModelVersion=name,
                                           RoleArn=ROLE, OutputConfig={"S3OutputLocation": "s3://bucket/pack", **output})
+        return self.packaging_ended(name)
+
+    def packaging_ended(self, name):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             job = self.sm.describe_edge_packaging_job(EdgePackagingJobName=name)
@@ -220,6 +223,48 @@ class Jobs(unittest.TestCase):
         with self.assertRaises(ClientError) as refused:
             self.packaged("gg4", "for-greengrass", **{**preset, "PresetDeploymentConfig": '{"ComponentVersion":"one"}'})
         self.assertIn("is not major.minor.patch", str(refused.exception))
+
+    def stored_objects(self):
+        """The bytes of all content files of the object store, as they stand on the disk."""
+        for folder, _, names in os.walk(os.path.join(self.server.data, "objects", "buckets", "bucket", "content")):
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as file:
+                    yield file.read()
+
+    def test_keys_encrypt_packages_at_rest(self):
+        key = self.call("Kedge.CreateKey", Alias="alias/models")["KeyMetadata"]
+        self.create("for-keys")
+        self.ended("for-keys")
+        self.sm.create_edge_packaging_job(
+            EdgePackagingJobName="sealed", CompilationJobName="for-keys", ModelName="shapes", ModelVersion="sealed", RoleArn=ROLE,
+            OutputConfig={"S3OutputLocation": "s3://bucket/sealed", "KmsKeyId": "alias/models"}, ResourceKey=key["Arn"])
+        job = self.packaging_ended("sealed")
+        self.assertEqual(job["EdgePackagingJobStatus"], "COMPLETED", job)
+        name = {"Bucket": "bucket", "Key": "sealed/shapes-sealed.tar.gz"}
+        answer = self.s3.get_object(**name)
+        package = answer["Body"].read()
+        self.assertEqual(package[:2], b"\x1f\x8b")
+        self.assertEqual(answer["ETag"], f'"{hashlib.md5(package).hexdigest()}"')
+        self.assertEqual(self.s3.head_object(**name)["ContentLength"], len(package))
+        self.assertEqual(self.s3.get_object(**name, Range="bytes=70-99")["Body"].read(), package[70:100])
+        listed = self.s3.list_objects_v2(Bucket="bucket", Prefix="sealed/")["Contents"]
+        self.assertEqual([(o["Key"], o["Size"]) for o in listed], [(name["Key"], len(package))])
+        stored = list(self.stored_objects())
+        self.assertNotIn(package, stored)
+        self.assertEqual(len([s for s in stored if s.startswith(b'{"kedge_envelope":1,"key":"' + key["KeyId"].encode())]), 1)
+        # A disabled key closes the package, and jobs that name it fail with its name.
+        self.call("Kedge.DisableKey", KeyId="alias/models")
+        with self.assertRaises(ClientError) as refused:
+            self.s3.get_object(**name)
+        self.assertEqual(refused.exception.response["ResponseMetadata"]["HTTPStatusCode"], 403)
+        for name, output, more in (("resource", {}, {"ResourceKey": "alias/models"}), ("output", {"KmsKeyId": key["KeyId"]}, {}),
+                                   ("nobody", {"KmsKeyId": "alias/nobody"}, {})):
+            self.sm.create_edge_packaging_job(
+                EdgePackagingJobName=name, CompilationJobName="for-keys", ModelName="shapes", ModelVersion=name, RoleArn=ROLE,
+                OutputConfig={"S3OutputLocation": "s3://bucket/sealed", **output}, **more)
+            job = self.packaging_ended(name)
+            self.assertEqual(job["EdgePackagingJobStatus"], "FAILED")
+            self.assertRegex(job["EdgePackagingJobStatusMessage"], "^ClientError: .*(is disabled|No key with name: alias/nobody)$")
 
     def test_a_job_that_has_ended_is_deleted(self):
         delete = lambda name: self.call("SageMaker.DeleteCompilationJob", CompilationJobName=name)  # noqa: E731

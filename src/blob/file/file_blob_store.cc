@@ -29,6 +29,12 @@ namespace {
 constexpr uint64_t kRecordBytesMax = 64u << 10;
 constexpr int kOpenTriesMax = 100;  // each further try means that the object was replaced again
 
+// What must be there when an object is published.
+struct Condition {
+  bool absent = false;
+  std::optional<std::string> etag;
+};
+
 class FileBlobStore final : public BlobStore {
  public:
   FileBlobStore(FileSystem& disk, Path folder, const Clock& clock)
@@ -49,7 +55,7 @@ class FileBlobStore final : public BlobStore {
 
   // Makes a content file that is already durable the object of that name. If it cannot, the content
   // file is removed, unless the record may name it.
-  Status Publish(const ObjectName& name, const ObjectRecord& record, bool only_if_absent);
+  Status Publish(const ObjectName& name, const ObjectRecord& record, const Condition& condition);
   EpochMs NowMs() const { return clock_.NowMs(); }
 
  private:
@@ -101,7 +107,8 @@ class FileObjectWriter final : public ObjectWriter {
   void SetMetadata(const std::string& name, std::string value) override {
     record_.info.attributes.metadata.insert_or_assign(name, std::move(value));
   }
-  void OnlyIfAbsent() override { only_if_absent_ = true; }
+  void OnlyIfAbsent() override { condition_.absent = true; }
+  void OnlyIfEtag(std::string etag) override { condition_.etag = std::move(etag); }
 
   Result<ObjectInfo> Commit() override {
     KEDGE_CHECK(file_ != nullptr);
@@ -113,7 +120,7 @@ class FileObjectWriter final : public ObjectWriter {
     const std::string md5 = HexEncode(md5_.Finish());
     if (record_.info.etag.empty()) record_.info.etag = md5;
     record_.info.modified = store_.NowMs();
-    KEDGE_TRY_STATUS(store_.Publish(name_, record_, only_if_absent_));
+    KEDGE_TRY_STATUS(store_.Publish(name_, record_, condition_));
     return record_.info;
   }
 
@@ -125,7 +132,7 @@ class FileObjectWriter final : public ObjectWriter {
   crypto::Hasher sha256_;
   crypto::Hasher md5_{crypto::Hasher::Kind::kMd5};
   bool failed_ = false;
-  bool only_if_absent_ = false;
+  Condition condition_;
 };
 
 Error NoSuchBucket(std::string_view bucket) {
@@ -278,17 +285,22 @@ Result<std::unique_ptr<ObjectWriter>> FileBlobStore::Create(const ObjectName& na
 }
 
 Status FileBlobStore::Publish(const ObjectName& name, const ObjectRecord& record,
-                              bool only_if_absent) {
+                              const Condition& condition) {
   KEDGE_TRY(const FolderLocks::Held held, locks_->Lock(name.key));
   // The bucket may be gone, or another one of that name: then its deletion took the content along.
   if (!CheckBucketExists(name.bucket) || !disk_.Exists(ContentPath(name.bucket, record.content)))
     return NoSuchBucket(name.bucket);
   const Result<ObjectRecord> old = Find(name);
-  if (old && only_if_absent) {
+  if (old && condition.absent) {
     RemoveContent(name.bucket, record.content);
     return AlreadyExists("object " + name.Uri() + " exists");
   }
-  if (!old && old.error().code != Code::kNotFound && only_if_absent) return old.error();
+  const bool conditional = condition.absent || condition.etag;
+  if (!old && old.error().code != Code::kNotFound && conditional) return old.error();
+  if (condition.etag && (!old || old->info.etag != *condition.etag)) {
+    RemoveContent(name.bucket, record.content);
+    return Aborted("object " + name.Uri() + " was changed meanwhile");
+  }
   const Path path = RecordPath(name);
   KEDGE_TRY_STATUS(disk_.MakeDirectories(path.parent_path()));
   // After an error here the record on disk may be the old or the new one, so that both contents

@@ -80,6 +80,7 @@ class S3Writer final : public ObjectWriter {
     info_.attributes.metadata.insert_or_assign(name, std::move(value));
   }
   void OnlyIfAbsent() override { only_if_absent_ = true; }
+  void OnlyIfEtag(std::string etag) override { only_if_etag_ = std::move(etag); }
   Result<ObjectInfo> Commit() override;
 
  private:
@@ -89,6 +90,10 @@ class S3Writer final : public ObjectWriter {
     std::string etag;  // once it is there
   };
   http::Headers Describing() const;
+  void SetCondition(http::Headers& headers) const {
+    if (only_if_absent_) headers.Set("If-None-Match", "*");
+    if (only_if_etag_) headers.Set("If-Match", "\"" + *only_if_etag_ + "\"");
+  }
   Result<std::string> PutWhole();
   Result<std::string> PutInParts();
   Result<std::string> PutPart(const std::string& query, uint64_t offset, uint64_t bytes,
@@ -105,6 +110,7 @@ class S3Writer final : public ObjectWriter {
   FileDescriptor file_;
   bool failed_ = false;
   bool only_if_absent_ = false;
+  std::optional<std::string> only_if_etag_;
 };
 
 Status S3Writer::Append(Bytes data) {
@@ -142,6 +148,9 @@ Result<ObjectInfo> S3Writer::Commit() {
   auto etag = whole ? PutWhole() : PutInParts();
   if (!etag && etag.error().code == Code::kFailedPrecondition && only_if_absent_)
     return AlreadyExists("object " + name_.Uri() + " exists");
+  if (!etag && only_if_etag_ &&
+      (etag.error().code == Code::kFailedPrecondition || etag.error().code == Code::kNotFound))
+    return Aborted("object " + name_.Uri() + " was changed meanwhile");
   if (!etag) return Wrap(std::move(etag).error(), "object " + name_.Uri());
   return Stored();
 }
@@ -157,7 +166,7 @@ Result<ObjectInfo> S3Writer::Stored() {
 
 Result<std::string> S3Writer::PutWhole() {
   http::Headers headers = Describing();
-  if (only_if_absent_) headers.Set("If-None-Match", "*");
+  SetCondition(headers);
   return PutPart("", 0, info_.bytes, std::move(headers));
 }
 
@@ -245,7 +254,7 @@ Result<std::string> S3Writer::Complete(const std::string& upload_id,
                     .query = "uploadId=" + http::PercentEncode(upload_id, false),
                     .body = xml.Finish()};
   request.headers.Set("Content-Type", "application/xml");
-  if (only_if_absent_) request.headers.Set("If-None-Match", "*");
+  SetCondition(request.headers);
   const auto response = context_.client.Send(request);
   if (!response && response.error().code == Code::kNotFound) {
     // The answer of an earlier try may have been lost: then the object is there.

@@ -18,6 +18,7 @@
 #include "server/ingest/recount.h"
 #include "server/installation.h"
 #include "server/jobs/package_job.h"
+#include "server/keys/sealed_blobs.h"
 #include "server/nodes/erasure_work.h"
 #include "server/objects/scrubber.h"
 #include "server/open_store.h"
@@ -137,7 +138,10 @@ Status Run(const Config& config, const sigset_t& signals) {
             OpenStore(config, folders, [](const Error&) { kill(getpid(), SIGTERM); }));
   KEDGE_TRY(const SigningKey key, LoadSigningKey(disk, folders, clock, keyring, *store));
   BlobAccess blob_access{disk, clock};
-  KEDGE_TRY(const auto blobs, OpenBlobs(config, folders, blob_access));
+  KEDGE_TRY(const auto stored_blobs, OpenBlobs(config, folders, blob_access));
+  const KeyService keys(*store, keyring, clock);
+  const auto blobs =
+      MakeSealedBlobs(*stored_blobs, keys, FleetEncryptionRule(*store, clock), folders.scratch());
   KEDGE_TRY(const std::string new_key, EnsureAdministrator(disk, folders, clock, keyring, *store));
 
   const Arns arns{.region = config.region, .account = config.account};
@@ -152,7 +156,8 @@ Status Run(const Config& config, const sigset_t& signals) {
                         .scratch = folders.scratch(),
                         .compile_cache = folders.compile_cache(),
                         .sandboxed = !config.unsandboxed_jobs,
-                        .arns = arns};
+                        .arns = arns,
+                        .keys = &keys};
   KEDGE_TRY(const auto compilation,
             JobRunner::Start(*store, clock,
                              {.kind = store::JobKind::kCompilation,
@@ -192,7 +197,7 @@ Status Run(const Config& config, const sigset_t& signals) {
       *store, clock, {.lease = kErasureLease, .node = folder_id},
       [&](const store::Lease& lease) { return EraseObjectsStep(*store, *blobs, lease); });
   std::optional<Scrubber> scrubber;  // an S3 store looks after its own disks
-  if (!KeepsObjectsInS3(config)) scrubber.emplace(*blobs, Scrubber::Options{});
+  if (!KeepsObjectsInS3(config)) scrubber.emplace(*stored_blobs, Scrubber::Options{});
   const S3Door door(MakeS3Options(config, context));
   KEDGE_TRY(const auto observation, Observation::Start(config, clock));
   const auto observe = [&](http::Handler inner) {

@@ -149,7 +149,8 @@ Result<store::JobOutputs> RunCompilationJob(const JobContext& context, const Job
   KEDGE_TRY_STATUS(PackArchive(archive, output / kCompiledFolder, kOutputs));
   run.log.Line("storing " + order.output.Uri());
   KEDGE_TRY(const StoredFile stored,
-            StoreFile(context.blobs, archive, {order.output, "application/gzip"}, run.hold));
+            StoreFile(context.blobs, archive, {order.output, "application/gzip", order.key_name},
+                      run.hold));
   return store::JobOutputs{.artifact_uri = order.output.Uri(),
                            .artifact_sha256 = stored.sha256,
                            .derived_inputs = DerivedInputs(report),

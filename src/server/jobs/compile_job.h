@@ -4,6 +4,7 @@
 
 #include "blob/blob_store.h"
 #include "server/jobs/runner.h"
+#include "server/keys/key_service.h"
 
 namespace kedge::server {
 
@@ -21,7 +22,8 @@ struct JobContext {
   // what a hijacked compiler leaves there is linked into no other bucket's.
   Path compile_cache;
   bool sandboxed = true;
-  Arns arns;  // of what jobs make
+  Arns arns;                         // of what jobs make
+  const KeyService* keys = nullptr;  // for ResourceKey; null: there are no keys
 };
 
 // Fetches the model, compiles it in the sandbox, checks what came out, and stores

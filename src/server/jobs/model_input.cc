@@ -116,6 +116,7 @@ Result<CompileOrder> ReadCompileOrder(const json::Value& request) {
   if (!name) return InvalidArgument("InputConfig.S3Uri: " + name.error().message);
   order.input = std::move(*name);
   KEDGE_TRY(order.inputs, ReadInputs(input->StringOr("DataInputConfig", "")));
+  order.key_name = output->StringOr("KmsKeyId", "");
   KEDGE_TRY(order.target, ResolveTarget(*output));
   KEDGE_TRY(order.output,
             ObjectBelow(output->StringOr("S3OutputLocation", ""),

@@ -14,6 +14,7 @@ struct CompileOrder {
   std::string framework;
   blob::ObjectName input;
   blob::ObjectName output;  // <S3OutputLocation>/<input name>-<label>.tar.gz
+  std::string key_name;     // OutputConfig.KmsKeyId
   JobTarget target;
   // For kedge-compile --input: "name=1x3x224x224", or "1x3x224x224" of each in the model's order.
   std::vector<std::string> inputs;

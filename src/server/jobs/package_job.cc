@@ -22,6 +22,8 @@ struct PackageOrder {
   std::string compile_request;
   std::string location;  // S3OutputLocation
   blob::ObjectName output;
+  std::string key_name;      // OutputConfig.KmsKeyId
+  std::string resource_key;  // of the job's own files
   bool makes_component = false;
   std::string component_config;  // PresetDeploymentConfig
 };
@@ -50,6 +52,8 @@ Result<PackageOrder> ReadOrder(const JobContext& context, const std::string& nam
   order.location = config->StringOr("S3OutputLocation", "");
   KEDGE_TRY(order.output, ObjectBelow(order.location, order.job.model_name + "-" +
                                                           order.job.model_version + ".tar.gz"));
+  order.key_name = config->StringOr("KmsKeyId", "");
+  order.resource_key = request.StringOr("ResourceKey", "");
   order.makes_component = config->Find("PresetDeploymentType") != nullptr;
   order.component_config = config->StringOr("PresetDeploymentConfig", "");
   return order;
@@ -86,9 +90,33 @@ Result<std::string> MakeComponent(const JobContext& context, const JobRun& run,
   KEDGE_TRY_STATUS(context.disk.WriteAtomically(file, AsBytes(text), 0600));
   run.log.Line("storing " + recipe.Uri());
   KEDGE_TRY([[maybe_unused]] const StoredFile stored,
-            StoreFile(context.blobs, file, {recipe, "application/json"}, run.hold));
+            StoreFile(context.blobs, file, {recipe, "application/json", order.key_name}, run.hold));
   return "arn:aws:greengrass:" + context.arns.region + ":" + context.arns.account +
          ":components:" + component.name + ":versions:" + component.version;
+}
+
+// The files of a job with a ResourceKey: the key must be usable, and they are overwritten at the
+// end (docs/formats/envelope.md).
+class GuardedFiles {
+ public:
+  GuardedFiles(Path folder, bool wipe) : folder_(std::move(folder)), wipe_(wipe) {}
+  ~GuardedFiles() {
+    if (wipe_) WipeFiles(folder_);
+  }
+  GuardedFiles(const GuardedFiles&) = delete;
+  GuardedFiles& operator=(const GuardedFiles&) = delete;
+
+ private:
+  const Path folder_;
+  const bool wipe_;
+};
+
+Status CheckResourceKey(const JobContext& context, const std::string& name) {
+  if (name.empty()) return {};
+  if (context.keys == nullptr) return PermissionDenied("No key with name: " + name);
+  const auto usable = context.keys->NewDataKey(name);
+  if (!usable) return Wrap(usable.error(), "ResourceKey");
+  return {};
 }
 
 // PresetDeploymentOutput. A component that cannot be made does not fail the job: its package is
@@ -111,7 +139,9 @@ Result<std::string> PresetOutput(const Result<std::string>& component) {
 
 Result<store::JobOutputs> RunPackagingJob(const JobContext& context, const JobRun& run) {
   KEDGE_TRY(const PackageOrder order, ReadOrder(context, run.name));
+  KEDGE_TRY_STATUS(CheckResourceKey(context, order.resource_key));
   KEDGE_TRY(const TemporaryDirectory scratch, TemporaryDirectory::Make(context.scratch));
+  const GuardedFiles guarded(scratch.path(), !order.resource_key.empty());
   const Path artifact = scratch.path() / "artifact.tar.gz";
   KEDGE_TRY(const std::string digest,
             FetchObject(context.blobs, order.artifact, artifact, kArtifactBytesMax));
@@ -134,8 +164,9 @@ Result<store::JobOutputs> RunPackagingJob(const JobContext& context, const JobRu
   KEDGE_TRY(std::string signature, VerifyAsDevice(context, file));
   if (run.cancelled) return Cancelled("the job was stopped");
   run.log.Line("storing " + order.output.Uri());
-  KEDGE_TRY(const StoredFile stored,
-            StoreFile(context.blobs, file, {order.output, "application/gzip"}, run.hold));
+  KEDGE_TRY(
+      const StoredFile stored,
+      StoreFile(context.blobs, file, {order.output, "application/gzip", order.key_name}, run.hold));
   std::string preset;
   if (order.makes_component) {
     KEDGE_TRY(preset,

@@ -163,7 +163,7 @@ TEST_F(JobRunTest, AStoppingServerGivesItsJobsBack) {
 TEST_F(JobRunTest, AFrozenNodeChangesNothingOnceAnotherHasItsJob) {
   ASSERT_TRUE(server_->blobs().CreateBucket("bucket"));
   const blob::ObjectName result{"bucket", "result"};
-  for (const bool frozen_at_the_last_moment : {false}) {
+  for (const bool frozen_at_the_last_moment : {false, true}) {
     SCOPED_TRACE(frozen_at_the_last_moment);
     const std::string job = frozen_at_the_last_moment ? "late" : "early";
     Queue(job);

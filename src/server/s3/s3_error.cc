@@ -95,6 +95,8 @@ Error FromStoreError(const Error& error) {
       return S3Error("InsufficientStorage", "the object store is full");
     case Code::kAlreadyExists:
       return S3Error("PreconditionFailed", "the object exists");
+    case Code::kPermissionDenied:  // a key that encrypts the object is closed
+      return S3Error("AccessDenied", error.message);
     case Code::kUnimplemented:
       return S3Error("NotImplemented", "the object store below cannot do this");
     case Code::kFailedPrecondition:

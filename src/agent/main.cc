@@ -110,8 +110,8 @@ Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   if (updater != nullptr)
     updates = std::make_unique<UpdateLoop>(
         UpdateLoop::Parts{*updater, *store, link ? link->update_client.get() : nullptr,
-                          link ? link->registration.get() : nullptr, update_bell, heartbeat_bell,
-                          std::chrono::seconds(config.PollSeconds())});
+                          link ? link->registration.get() : nullptr, registry, update_bell,
+                          heartbeat_bell, std::chrono::seconds(config.PollSeconds())});
   if (link != nullptr)
     heartbeats = std::make_unique<HeartbeatLoop>(HeartbeatLoop::Parts{
         clock, *link->heartbeat_client, *link->registration, registry, captures, store.get(),

@@ -46,9 +46,9 @@ void SetTime(json::Object& object, std::string_view name, const std::optional<Ep
 }
 
 // Cut at a character, not inside one.
-std::string Shortened(const std::string& text) {
-  if (text.size() <= kStatusMessageBytesMax) return text;
-  size_t end = kStatusMessageBytesMax;
+std::string Shortened(const std::string& text, size_t bytes_max = kStatusMessageBytesMax) {
+  if (text.size() <= bytes_max) return text;
+  size_t end = bytes_max;
   while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80) --end;
   return text.substr(0, end);
 }
@@ -171,6 +171,16 @@ bool IsRegistered(std::string_view registration) {
 json::Value ToJson(const DeviceIdentity& identity) {
   return json::Object{{"DeviceName", identity.device_name},
                       {"DeviceFleetName", identity.device_fleet_name}};
+}
+
+json::Value ToJson(const DeviceIdentity& device, const CommandReport& report) {
+  json::Object object{{"DeviceName", device.device_name},
+                      {"DeviceFleetName", device.device_fleet_name},
+                      {"CommandId", report.id},
+                      {"Status", report.succeeded ? "SUCCEEDED" : "FAILED"}};
+  SetText(object, "Message", Shortened(report.message));
+  SetText(object, "Output", Shortened(report.output, kCommandOutputBytesMax));
+  return object;
 }
 
 json::Value ToJson(const Contact& contact) {
@@ -317,6 +327,24 @@ DeploymentResult ReadDeploymentResult(ObjectReader& reader) {
 }
 
 }  // namespace
+
+Result<std::vector<DeviceCommand>> ParseCommands(const json::Value& value) {
+  ObjectReader outer(value, "");
+  std::vector<DeviceCommand> commands;
+  outer.Array("Commands", kCommandsMax, [&](ObjectReader& reader) {
+    DeviceCommand command;
+    command.id = reader.String("CommandId", true);
+    command.kind = reader.String("Kind", true);
+    if (const json::Value* parameters = reader.Object("Parameters"); parameters != nullptr) {
+      ObjectReader inner(*parameters, reader.PathOf("Parameters"));
+      command.model_handle = inner.String("ModelHandle");
+      reader.Take(inner);
+    }
+    commands.push_back(std::move(command));
+  });
+  KEDGE_TRY_STATUS(outer.status());
+  return commands;
+}
 
 Result<DeploymentResult> ParseDeploymentResult(const json::Value& value) {
   ObjectReader reader(value, "");

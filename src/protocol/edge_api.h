@@ -23,15 +23,18 @@ namespace kedge::protocol {
 constexpr std::string_view kGetDeploymentsPath = "/GetDeployments";
 constexpr std::string_view kGetDeviceRegistrationPath = "/GetDeviceRegistration";
 constexpr std::string_view kSendHeartbeatPath = "/SendHeartbeat";
+constexpr std::string_view kReportDeviceCommandPath = "/ReportDeviceCommand";  // ours
 
-constexpr size_t kDeploymentsMax = 64;            // in one answer
-constexpr size_t kDefinitionsMax = 64;            // in one deployment
-constexpr size_t kHeartbeatModelsMax = 64;        // in one heartbeat
-constexpr size_t kHeartbeatMetricsMax = 256;      // of the agent, and of each model
-constexpr size_t kHeartbeatBytesMax = 256 << 10;  // of its JSON text
-constexpr size_t kStatisticsBytesMax = 4096;      // of a heartbeat
-constexpr int64_t kPeriodMsMax = 86'400'000;      // a day
-constexpr size_t kStatusMessageBytesMax = 1024;   // longer texts are cut by the writer
+constexpr size_t kCommandsMax = 16;                // in one answer
+constexpr size_t kCommandOutputBytesMax = 60'000;  // longer ones are cut
+constexpr size_t kDeploymentsMax = 64;             // in one answer
+constexpr size_t kDefinitionsMax = 64;             // in one deployment
+constexpr size_t kHeartbeatModelsMax = 64;         // in one heartbeat
+constexpr size_t kHeartbeatMetricsMax = 256;       // of the agent, and of each model
+constexpr size_t kHeartbeatBytesMax = 256 << 10;   // of its JSON text
+constexpr size_t kStatisticsBytesMax = 4096;       // of a heartbeat
+constexpr int64_t kPeriodMsMax = 86'400'000;       // a day
+constexpr size_t kStatusMessageBytesMax = 1024;    // longer texts are cut by the writer
 
 // ^[a-zA-Z0-9](-*[a-zA-Z0-9])*$, 1..63: plans, stages, handles.
 bool IsEntityName(std::string_view text);
@@ -146,7 +149,26 @@ struct Contact {
   friend bool operator==(const Contact&, const Contact&) = default;
 };
 
+// A member of our server's answer to GetDeployments: what an operator wants of the device besides.
+// AWS's clients ignore it. It comes again until it is reported.
+struct DeviceCommand {
+  std::string id;
+  std::string kind;          // "REPORT_NOW", "RESTART_MODEL", "DESCRIBE_MODELS"
+  std::string model_handle;  // RESTART_MODEL; else empty
+  friend bool operator==(const DeviceCommand&, const DeviceCommand&) = default;
+};
+
+// How a command ended: the request of ReportDeviceCommand.
+struct CommandReport {
+  std::string id;
+  bool succeeded = false;
+  std::string message;  // why it failed
+  std::string output;
+  friend bool operator==(const CommandReport&, const CommandReport&) = default;
+};
+
 json::Value ToJson(const DeviceIdentity& identity);
+json::Value ToJson(const DeviceIdentity& device, const CommandReport& report);
 json::Value ToJson(const Contact& contact);
 json::Value ToJson(const DeviceRegistration& registration);
 json::Value ToJson(const std::vector<EdgeDeployment>& deployments);  // the answer of GetDeployments
@@ -159,6 +181,8 @@ Result<DeviceIdentity> ParseDeviceIdentity(const json::Value& value);
 Result<Contact> ParseContact(const json::Value& value);
 Result<DeviceRegistration> ParseDeviceRegistration(const json::Value& value);
 Result<std::vector<EdgeDeployment>> ParseDeployments(const json::Value& value);
+// None if the server sent none.
+Result<std::vector<DeviceCommand>> ParseCommands(const json::Value& value);
 Result<DeploymentResult> ParseDeploymentResult(const json::Value& value);
 Result<Heartbeat> ParseHeartbeat(const json::Value& value);
 

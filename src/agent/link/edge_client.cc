@@ -74,10 +74,20 @@ Result<protocol::DeviceRegistration> EdgeClient::GetDeviceRegistration() {
   return protocol::ParseDeviceRegistration(answer);
 }
 
-Result<std::vector<protocol::EdgeDeployment>> EdgeClient::GetDeployments() {
+Result<EdgeClient::Orders> EdgeClient::GetDeployments() {
   KEDGE_TRY(const json::Value answer,
             Call(protocol::kGetDeploymentsPath, protocol::ToJson(options_.device)));
-  return protocol::ParseDeployments(answer);
+  Orders orders;
+  KEDGE_TRY(orders.deployments, protocol::ParseDeployments(answer));
+  KEDGE_TRY(orders.commands, protocol::ParseCommands(answer));
+  return orders;
+}
+
+Status EdgeClient::ReportCommand(const protocol::CommandReport& report) {
+  const auto answer =
+      Call(protocol::kReportDeviceCommandPath, protocol::ToJson(options_.device, report));
+  if (!answer) return answer.error();
+  return {};
 }
 
 Status EdgeClient::SendHeartbeat(const protocol::Heartbeat& heartbeat) {

@@ -46,7 +46,13 @@ class EdgeClient {
 
   const protocol::DeviceIdentity& device() const { return options_.device; }
   Result<protocol::DeviceRegistration> GetDeviceRegistration();
-  Result<std::vector<protocol::EdgeDeployment>> GetDeployments();
+  // What the device should have, and what else an operator wants of it.
+  struct Orders {
+    std::vector<protocol::EdgeDeployment> deployments;
+    std::vector<protocol::DeviceCommand> commands;
+  };
+  Result<Orders> GetDeployments();
+  Status ReportCommand(const protocol::CommandReport& report);
   Status SendHeartbeat(const protocol::Heartbeat& heartbeat);
 
   // Reads an object from `offset` to its end, piece by piece. kNotFound; kOutOfRange if the object

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/models/served_model.h"
 
+#include <csignal>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -237,6 +238,15 @@ bool ServedModel::condemned() const {
 }
 
 std::string ServedModel::SandboxText() const { return sandbox_text_; }
+
+Status ServedModel::RestartWorker() {
+  std::lock_guard lock(mutex_);
+  if (worker_ == nullptr || !worker_->alive()) {
+    return Unavailable("model '" + identity_.handle + "' has no worker at the moment");
+  }
+  if (kill(worker_->pid(), SIGKILL) != 0) return ErrnoError(errno, "ending the worker");
+  return {};
+}
 
 pid_t ServedModel::WorkerPid() const {
   std::lock_guard lock(mutex_);

@@ -80,6 +80,10 @@ class ServedModel {
   // Runs once on zeros, uncounted: the probe of an update.
   Status Probe();
 
+  // Ends the worker; a fresh one comes in its place as after any end that is not the model's fault.
+  // kUnavailable if none runs.
+  Status RestartWorker();
+
   ModelCounters counters() const;
   bool condemned() const;
   std::string SandboxText() const;

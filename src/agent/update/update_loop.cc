@@ -9,6 +9,7 @@ using Clock = std::chrono::steady_clock;
 
 UpdateLoop::UpdateLoop(Parts parts)
     : parts_(parts),
+      commands_(parts.registry, parts.heartbeat_bell),
       poll_backoff_(kRetryWaitFirst,
                     std::max(kRetryWaitFirst,
                              std::min(kRetryWaitMax, std::chrono::milliseconds(parts.poll_period))),
@@ -30,8 +31,17 @@ std::chrono::milliseconds UpdateLoop::Poll() {
     return poll_backoff_.Next();
   }
   poll_backoff_.Reset();
-  parts_.updater.Offer(*listed);
+  parts_.updater.Offer(listed->deployments);
+  Obey(listed->commands);
   return poll_backoff_.Jitter(parts_.poll_period);
+}
+
+void UpdateLoop::Obey(const std::vector<protocol::DeviceCommand>& commands) {
+  for (const protocol::DeviceCommand& command : commands) {
+    const protocol::CommandReport report = commands_.Run(command);
+    const Status sent = parts_.client->ReportCommand(report);
+    if (!sent) LogWarning("cannot report a command", {{"why", sent.error().message}});
+  }
 }
 
 void UpdateLoop::Run() {

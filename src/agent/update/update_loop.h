@@ -8,6 +8,7 @@
 #include "agent/link/backoff.h"
 #include "agent/link/doorbell.h"
 #include "agent/link/registration.h"
+#include "agent/update/commands.h"
 #include "agent/update/updater.h"
 
 namespace kedge::agent {
@@ -21,6 +22,7 @@ class UpdateLoop {
     DeviceStore& store;
     EdgeClient* client;
     Registration* registration;
+    Registry& registry;
     Doorbell& bell;
     Doorbell& heartbeat_bell;
     std::chrono::seconds poll_period;
@@ -35,7 +37,11 @@ class UpdateLoop {
   // Asks the server; gives when to ask again.
   std::chrono::milliseconds Poll();
 
+  // Carries out what is new of them and reports each, once more if the report was lost.
+  void Obey(const std::vector<protocol::DeviceCommand>& commands);
+
   Parts parts_;
+  CommandRunner commands_;
   Backoff poll_backoff_, step_backoff_;
   std::atomic<bool> cancelled_{false};
   std::thread thread_;

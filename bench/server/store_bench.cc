@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <functional>
 #include <random>
 
@@ -102,6 +103,7 @@ Status Commit(store::Store& database, int64_t batch, double seconds) {
   int64_t heartbeats = 0;
   std::vector<double> commits_ms;
   const auto begun = Steady::now();
+  const std::clock_t clock_begun = std::clock();
   while (SecondsSince(begun) < seconds) {
     const EpochMs now = SystemClock().NowMs();
     std::vector<server::HeartbeatRecord> records;
@@ -119,10 +121,12 @@ Status Commit(store::Store& database, int64_t batch, double seconds) {
     heartbeats += batch;
   }
   const double took = SecondsSince(begun);
+  const double cpu_us = static_cast<double>(std::clock() - clock_begun) * 1e6 / CLOCKS_PER_SEC;
   std::sort(commits_ms.begin(), commits_ms.end());
   std::printf("%s\n",
               json::Write(json::Value(json::Object{
                               {"heartbeats_per_second", static_cast<double>(heartbeats) / took},
+                              {"cpu_us", cpu_us / static_cast<double>(heartbeats)},
                               {"commits", static_cast<int64_t>(commits_ms.size())},
                               {"commit_ms_median", commits_ms[commits_ms.size() / 2]}}))
                   .c_str());

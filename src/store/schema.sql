@@ -296,6 +296,21 @@ CREATE TABLE fleet_counts (
   PRIMARY KEY (fleet, bucket, kind, name, version, shard)
 );
 
+CREATE TABLE metric_points (
+  fleet text NOT NULL,
+  model text NOT NULL,
+  metric text NOT NULL,
+  step_ms bigint NOT NULL,
+  time_ms bigint NOT NULL,
+  shard bigint NOT NULL,
+  n bigint NOT NULL,
+  total double precision NOT NULL,
+  least double precision NOT NULL,
+  greatest double precision NOT NULL,
+  PRIMARY KEY (fleet, model, metric, step_ms, time_ms, shard)
+);
+CREATE INDEX metric_points_by_time ON metric_points (step_ms, time_ms);
+
 CREATE TABLE ingest_marks (name text PRIMARY KEY NOT NULL, set_ms bigint NOT NULL);
 
 CREATE TABLE models (

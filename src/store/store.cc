@@ -47,6 +47,13 @@ int64_t Row::Integer(size_t column) const {
   return *number;
 }
 
+double Row::Real(size_t column) const {
+  KEDGE_CHECK(column < values_.size());
+  const auto* number = std::get_if<double>(&values_[column]);
+  KEDGE_CHECK(number != nullptr);
+  return *number;
+}
+
 std::optional<std::string> Row::TextOrNull(size_t column) const {
   if (IsNull(column)) return std::nullopt;
   return Text(column);

@@ -44,6 +44,7 @@ class Row {
   bool IsNull(size_t column) const;
   const std::string& Text(size_t column) const;
   int64_t Integer(size_t column) const;
+  double Real(size_t column) const;
   std::optional<std::string> TextOrNull(size_t column) const;
   std::optional<int64_t> IntegerOrNull(size_t column) const;
   size_t size() const { return values_.size(); }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/link/edge_client.h"
 
+#include <charconv>
+#include <random>
+
 #include "package/format.h"
 
 namespace kedge::agent {
@@ -53,6 +56,8 @@ Status EdgeClient::Sign(const std::string& service, http::ClientRequest& request
 }
 
 Result<json::Value> EdgeClient::Call(std::string_view path, const json::Value& message) {
+  if (clock_.Steady() < quiet_until_.load())
+    return Unavailable(std::string(path) + ": the server asked to be left alone for a while");
   http::ClientRequest request;
   request.method = "POST";
   request.url = options_.endpoint + std::string(path);
@@ -63,9 +68,21 @@ Result<json::Value> EdgeClient::Call(std::string_view path, const json::Value& m
   request.cancelled = options_.stopping;
   KEDGE_TRY_STATUS(Sign("sagemaker", request));
   KEDGE_TRY(const http::Response response, transport_.Send(request));
+  if (response.status == 429 || response.status == 503) LeaveAlone(response);
   if (response.status / 100 != 2) return ErrorOfAnswer(response, path);
   if (response.body.empty()) return json::Value(json::Object());
   return json::Parse(response.body, {.bytes_max = kAnswerBytesMax, .depth_max = 16});
+}
+
+void EdgeClient::LeaveAlone(const http::Response& response) {
+  const std::string text = response.headers.Get("Retry-After");
+  int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size() || seconds <= 0) return;
+  const std::chrono::milliseconds asked = std::min(std::chrono::seconds(seconds), kRetryAfterMax);
+  std::random_device random;
+  std::uniform_int_distribution<int64_t> draw(asked.count(), 2 * asked.count());
+  quiet_until_.store(clock_.Steady() + std::chrono::milliseconds(draw(random)));
 }
 
 Result<protocol::DeviceRegistration> EdgeClient::GetDeviceRegistration() {
@@ -90,10 +107,10 @@ Status EdgeClient::ReportCommand(const protocol::CommandReport& report) {
   return {};
 }
 
-Status EdgeClient::SendHeartbeat(const protocol::Heartbeat& heartbeat) {
-  const auto answer = Call(protocol::kSendHeartbeatPath, protocol::ToJson(heartbeat));
-  if (!answer) return answer.error();
-  return {};
+Result<protocol::Contact> EdgeClient::SendHeartbeat(const protocol::Heartbeat& heartbeat) {
+  KEDGE_TRY(const json::Value answer,
+            Call(protocol::kSendHeartbeatPath, protocol::ToJson(heartbeat)));
+  return protocol::ParseContact(answer);
 }
 
 Status EdgeClient::ReadObject(const ObjectName& name, uint64_t offset,

@@ -35,9 +35,15 @@ struct ObjectName {
 // kInvalidArgument.
 Result<ObjectName> ParseS3Url(const std::string& url);
 
-// Thread-safe. Errors of all calls: kUnavailable and kDeadlineExceeded (network, or the server says
-// it is overloaded or broken: try again later), kPermissionDenied (the server refuses this device),
-// kInvalidArgument (the server refuses the message, or its answer is not understood).
+// A server that is overloaded (429, 503 with Retry-After) is left alone for as long as it asked
+// for, and up to as long again, drawn, so that devices do not all come back at once.
+constexpr std::chrono::seconds kRetryAfterMax{3'600};
+
+// Thread-safe. While the server wants to be left alone, the three operations fail at once with
+// kUnavailable and nothing is sent, whoever calls. Errors of all calls: kUnavailable and
+// kDeadlineExceeded (network, or the server says it is overloaded or broken: try again later),
+// kPermissionDenied (the server refuses this device), kInvalidArgument (the server refuses the
+// message, or its answer is not understood).
 class EdgeClient {
  public:
   // Borrows transport and clock.
@@ -53,7 +59,8 @@ class EdgeClient {
   };
   Result<Orders> GetDeployments();
   Status ReportCommand(const protocol::CommandReport& report);
-  Status SendHeartbeat(const protocol::Heartbeat& heartbeat);
+  // When the server wishes the next one; nothing if it does not say.
+  Result<protocol::Contact> SendHeartbeat(const protocol::Heartbeat& heartbeat);
 
   // Reads an object from `offset` to its end, piece by piece. kNotFound; kOutOfRange if the object
   // has no byte at `offset`; kAborted if the server sent the whole object although a part was asked
@@ -64,10 +71,12 @@ class EdgeClient {
  private:
   Result<json::Value> Call(std::string_view path, const json::Value& message);
   Status Sign(const std::string& service, http::ClientRequest& request);
+  void LeaveAlone(const http::Response& response);
 
   http::Transport& transport_;
   const Clock& clock_;
   const EdgeClientOptions options_;
+  std::atomic<std::chrono::steady_clock::time_point> quiet_until_{};
 };
 
 }  // namespace kedge::agent

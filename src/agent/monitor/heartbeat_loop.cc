@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/monitor/heartbeat_loop.h"
 
+#include "base/crypto/crypto.h"
 #include "base/log.h"
 
 namespace kedge::agent {
@@ -41,6 +42,7 @@ std::vector<protocol::ModelReport> ReportModels(const Registry& registry,
 
 HeartbeatLoop::HeartbeatLoop(Parts parts)
     : parts_(parts),
+      boot_(HexEncode(crypto::RandomBytes(8))),
       backoff_(std::min(kRetryWaitFirst, std::chrono::milliseconds(parts.period)), parts.period,
                std::random_device()()),
       thread_([this] { Run(); }) {}
@@ -61,35 +63,35 @@ protocol::Heartbeat HeartbeatLoop::Make() {
   }
   heartbeat.agent_metrics = metrics_.Sample(parts_.clock.NowMs(), counts);
   heartbeat.models = ReportModels(parts_.registry, parts_.captures);
+  heartbeat.boot = boot_;
+  heartbeat.sequence = ++sequence_;
+  heartbeat.period_ms = std::chrono::milliseconds(parts_.period).count();
   return heartbeat;
 }
 
-bool HeartbeatLoop::Send() {
-  if (!parts_.registration.IsActive()) return true;
+std::optional<std::chrono::milliseconds> HeartbeatLoop::Send() {
+  const std::chrono::milliseconds by_itself = backoff_.Jitter(parts_.period);
+  if (!parts_.registration.IsActive()) return by_itself;
   const protocol::Heartbeat heartbeat = Make();
-  const Status sent = parts_.client.SendHeartbeat(heartbeat);
+  const auto sent = parts_.client.SendHeartbeat(heartbeat);
   const auto& result = heartbeat.deployment_result;
   if (!sent) {
     LogWarning("heartbeat was not taken", {{"why", sent.error().message}});
     // A server that will never take this result must not keep it from going on to the next.
-    if (sent.error().code != Code::kInvalidArgument || !result.has_value()) return false;
+    if (sent.error().code != Code::kInvalidArgument || !result.has_value()) return std::nullopt;
     LogError("a deployment result was refused and is dropped",
              {{"deployment", result->deployment_name}, {"why", sent.error().message}});
   }
   if (result.has_value() && parts_.updater != nullptr) parts_.updater->Acknowledge(*result);
-  return true;
+  if (!sent || sent->next_contact_ms == 0) return by_itself;
+  return std::chrono::milliseconds(sent->next_contact_ms);
 }
 
 void HeartbeatLoop::Run() {
   while (!parts_.bell.stopped()) {
-    std::chrono::milliseconds wait;
-    if (Send()) {
-      backoff_.Reset();
-      wait = backoff_.Jitter(parts_.period);
-    } else {
-      wait = backoff_.Next();
-    }
-    parts_.bell.WaitUntil(std::chrono::steady_clock::now() + wait);
+    const auto wait = Send();
+    if (wait) backoff_.Reset();
+    parts_.bell.WaitUntil(std::chrono::steady_clock::now() + (wait ? *wait : backoff_.Next()));
   }
 }
 

@@ -38,11 +38,13 @@ class HeartbeatLoop {
 
  private:
   void Run();
-  // Sends one; false if it has to be tried again soon.
-  bool Send();
+  // Sends one and gives the time to the next; nothing if it has to be tried again soon.
+  std::optional<std::chrono::milliseconds> Send();
 
   Parts parts_;
   DeviceMetrics metrics_;
+  const std::string boot_;  // new with each start of the agent
+  int64_t sequence_ = 0;    // of the last heartbeat
   Backoff backoff_;
   std::thread thread_;
 };

@@ -43,6 +43,7 @@ Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context
   AddJobLogRoutes(api->router_, api->context_);
   AddDeploymentRoutes(api->router_, api->context_);
   AddDevicePlaneRoutes(api->router_, api->context_);
+  AddMetricRoutes(api->router_, api->context_);
   for (const std::string_view name : kAwaited) {
     if (api->router_.Find(std::string(name)) != nullptr) continue;
     api->router_.Add(std::string(name), [](const kedge::server::Call& call) -> Result<json::Value> {

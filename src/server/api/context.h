@@ -114,5 +114,6 @@ void AddEncryptionKeyRoutes(Router& router, const Context& context);
 void AddJobLogRoutes(Router& router, const Context& context);
 void AddDeploymentRoutes(Router& router, const Context& context);
 void AddDevicePlaneRoutes(Router& router, const Context& context);
+void AddMetricRoutes(Router& router, const Context& context);
 
 }  // namespace kedge::server

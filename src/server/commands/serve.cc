@@ -16,6 +16,7 @@
 #include "server/commands/observation.h"
 #include "server/config.h"
 #include "server/ingest/recount.h"
+#include "server/ingest/retention.h"
 #include "server/installation.h"
 #include "server/jobs/package_job.h"
 #include "server/keys/sealed_blobs.h"
@@ -196,6 +197,9 @@ Status Run(const Config& config, const sigset_t& signals) {
   LeasedLoop erasures(
       *store, clock, {.lease = kErasureLease, .node = folder_id},
       [&](const store::Lease& lease) { return EraseObjectsStep(*store, *blobs, lease); });
+  LeasedLoop retention(
+      *store, clock, {.lease = kRetentionLease, .node = folder_id, .period = kRetentionPeriod},
+      [&](const store::Lease& lease) { return RetentionStep(*store, clock, lease); });
   std::optional<Scrubber> scrubber;  // an S3 store looks after its own disks
   if (!KeepsObjectsInS3(config)) scrubber.emplace(*stored_blobs, Scrubber::Options{});
   const S3Door door(MakeS3Options(config, context));

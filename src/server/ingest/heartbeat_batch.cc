@@ -2,6 +2,7 @@
 #include "server/ingest/heartbeat_batch.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "server/api/rollout.h"
@@ -57,6 +58,7 @@ struct Changes {
   std::vector<store::DeviceModel> models_added;
   std::vector<store::DeviceModel> models_removed;
   store::Counts counts;
+  store::MetricSums metrics;
 };
 
 void AddModelsOf(const DeviceState& state, const DeviceState& but_not,
@@ -66,6 +68,15 @@ void AddModelsOf(const DeviceState& state, const DeviceState& but_not,
         std::any_of(but_not.models.begin(), but_not.models.end(),
                     [&](const LoadedModel& other) { return SameModel(model, other); });
     if (!there) models.push_back({state.key, model.name, model.version});
+  }
+}
+
+void AddMetricsOf(const HeartbeatRecord& record, Changes& changes) {
+  const EpochMs minute = record.state.heartbeat_time / store::kMinuteMs * store::kMinuteMs;
+  for (const MetricValue& value : record.metrics) {
+    if (value.metric.empty() || !std::isfinite(value.value)) continue;
+    const store::MetricSeries series{record.state.key.fleet, value.model, value.metric};
+    changes.metrics[{series, minute}].Add(value.value);
   }
 }
 
@@ -84,7 +95,8 @@ Status WriteChanges(store::Transaction& transaction, Changes& changes, int64_t s
   KEDGE_TRY_STATUS(store::UpdateStates(transaction, changes.states));
   KEDGE_TRY_STATUS(store::DeleteModels(transaction, changes.models_removed));
   KEDGE_TRY_STATUS(store::InsertModels(transaction, changes.models_added));
-  return store::AddCounts(transaction, changes.counts, shard);
+  KEDGE_TRY_STATUS(store::AddCounts(transaction, changes.counts, shard));
+  return store::AddMetrics(transaction, changes.metrics, shard);
 }
 
 json::Array MetricsOf(const std::vector<protocol::EdgeMetric>& metrics) {
@@ -95,6 +107,20 @@ json::Array MetricsOf(const std::vector<protocol::EdgeMetric>& metrics) {
     array.push_back(std::move(object));
   }
   return array;
+}
+
+std::vector<MetricValue> ValuesOf(const protocol::Heartbeat& heartbeat) {
+  std::vector<MetricValue> values;
+  for (const protocol::EdgeMetric& metric : heartbeat.agent_metrics) {
+    values.push_back({"", metric.metric_name, metric.value});
+  }
+  for (const protocol::ModelReport& model : heartbeat.models) {
+    if (model.model_name.empty()) continue;
+    for (const protocol::EdgeMetric& metric : model.metrics) {
+      values.push_back({model.model_name, metric.metric_name, metric.value});
+    }
+  }
+  return values;
 }
 
 // {"AgentMetrics": [...], "Models": [{"ModelName", "ModelVersion", "ModelMetrics"}]}, or nothing.
@@ -116,10 +142,26 @@ std::string MetricsText(const protocol::Heartbeat& heartbeat) {
 
 }  // namespace
 
+void SeriesLimit::Apply(HeartbeatRecord& record) {
+  constexpr EpochMs kHourMs = 3'600'000;
+  if (const int64_t hour = record.state.heartbeat_time / kHourMs; hour != hour_) {
+    hour_ = hour;
+    known_.clear();
+  }
+  std::erase_if(record.metrics, [&](const MetricValue& value) {
+    store::MetricSeries series{record.state.key.fleet, value.model, value.metric};
+    if (known_.contains(series)) return false;
+    if (known_.size() >= kSeriesOfHourMax) return true;
+    known_.insert(std::move(series));
+    return false;
+  });
+}
+
 HeartbeatRecord MakeRecord(protocol::Heartbeat heartbeat, EpochMs now) {
   HeartbeatRecord record;
   DeviceState& state = record.state;
   state.metrics = MetricsText(heartbeat);
+  record.metrics = ValuesOf(heartbeat);
   state.key = {std::move(heartbeat.device.device_fleet_name),
                std::move(heartbeat.device.device_name)};
   state.heartbeat_time = now;
@@ -152,8 +194,10 @@ Status ApplyBatch(store::Transaction& transaction, const std::vector<HeartbeatRe
   Changes changes;
   changes.states.reserve(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
-    const DeviceState& after = records[newest.at(keys[i])].state;
-    if (before[i] && !NotNewer(after, *before[i])) AddChange(*before[i], after, changes);
+    const HeartbeatRecord& record = records[newest.at(keys[i])];
+    if (!before[i] || NotNewer(record.state, *before[i])) continue;
+    AddChange(*before[i], record.state, changes);
+    AddMetricsOf(record, changes);
   }
   KEDGE_TRY_STATUS(WriteChanges(transaction, changes, shard));
 

@@ -7,14 +7,39 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <set>
+
 #include "protocol/edge_api.h"
 #include "store/tables/device_state.h"
+#include "store/tables/metric_points.h"
 
 namespace kedge::server {
+
+// At most so many series (fleet, model, metric) are added up by a node in an hour, whatever names
+// devices make up; further ones are kept with their device only.
+constexpr size_t kSeriesOfHourMax = 4'096;
+
+struct MetricValue {
+  std::string model;  // empty: of the agent
+  std::string metric;
+  double value = 0;
+};
 
 struct HeartbeatRecord {
   store::DeviceState state;  // what the device's row becomes, but for its revision
   std::optional<protocol::DeploymentResult> result;
+  std::vector<MetricValue> metrics;
+};
+
+// Which series are added up: the first kSeriesOfHourMax of each hour. One thread.
+class SeriesLimit {
+ public:
+  // Leaves the others out of the record.
+  void Apply(HeartbeatRecord& record);
+
+ private:
+  int64_t hour_ = 0;
+  std::set<store::MetricSeries> known_;
 };
 
 // A heartbeat that arrived at `now`. Models without a name are left out.

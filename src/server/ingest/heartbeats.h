@@ -89,6 +89,7 @@ class Heartbeats {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  SeriesLimit series_;
   Batch gathering_;
   std::deque<std::shared_ptr<Batch>> again_;      // halves of failed batches, before gathering_
   std::deque<std::shared_ptr<Batch>> answering_;  // written, not yet answered

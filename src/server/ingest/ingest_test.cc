@@ -7,6 +7,7 @@
 #include "base/testing/fake_clock.h"
 #include "server/ingest/heartbeats.h"
 #include "server/ingest/recount.h"
+#include "server/ingest/retention.h"
 #include "server/testing/test_server.h"
 #include "store/tables/deployments.h"
 #include "store/tables/devices.h"
@@ -286,6 +287,97 @@ TEST_F(Ingest, RowsOfAFormerVersionAreBroughtIntoTodaysForm) {
   ASSERT_EQ(report.models.size(), 1u);
   EXPECT_EQ(report.models[0].active, 1);
   EXPECT_EQ(report.models[0].sampling, 0);
+}
+
+TEST_F(Ingest, MetricsAreAddedUpByMinuteHourAndDay) {
+  const EpochMs day = 20'000 * store::kDayMs;
+  const auto report = [&](const std::string& device, EpochMs time, double value) {
+    HeartbeatRecord record = Record(device, time);
+    record.metrics = {{"", "CpuUse", value}, {"faces", "InferenceCount", 7}};
+    ASSERT_TRUE(Apply({record}));
+  };
+  report("d1", day + 1'000, 10);
+  report("d2", day + 59'000, 30);
+  report("d1", day + 61'000, 5);
+  report("d1", day + 3'600'000, 1);
+  const auto points = [&](const std::string& resolution) {
+    const json::Value answer = server_->Must(
+        "GetMetrics", R"({"DeviceFleetName":"lab","MetricName":"CpuUse","Resolution":")" +
+                          resolution + R"(","StartTime":)" + std::to_string(day / 1000) +
+                          R"(,"EndTime":)" + std::to_string(day / 1000 + 86'400) + "}");
+    std::string text;
+    for (const json::Value& point : *answer.Find("Points")->AsArray()) {
+      text += std::to_string(point.IntOr("Count", 0)) + ":" +
+              std::to_string(static_cast<int>(point.Find("Sum")->NumberOr(0))) + ":" +
+              std::to_string(static_cast<int>(point.Find("Minimum")->NumberOr(0))) + ":" +
+              std::to_string(static_cast<int>(point.Find("Maximum")->NumberOr(0))) + " ";
+    }
+    return text;
+  };
+  EXPECT_EQ(points("MINUTE"), "2:40:10:30 1:5:5:5 1:1:1:1 ");
+  EXPECT_EQ(points("HOUR"), "3:45:5:30 1:1:1:1 ");
+  EXPECT_EQ(points("DAY"), "4:46:1:30 ");
+  server_->clock().Set(day + store::kDayMs);
+  const json::Value listed = server_->Must("ListMetrics", R"({"DeviceFleetName":"lab"})");
+  EXPECT_EQ(json::Write(*listed.Find("Metrics")),
+            R"([{"MetricName":"CpuUse"},{"MetricName":"InferenceCount","ModelName":"faces"}])");
+}
+
+TEST_F(Ingest, RetentionDeletesWhatIsTooOldAndNothingElse) {
+  const EpochMs day = 20'000 * store::kDayMs;
+  HeartbeatRecord record = Record("d1", day);
+  record.metrics = {{"", "CpuUse", 1}};
+  ASSERT_TRUE(Apply({record}));
+  record.state.heartbeat_time = day + 5 * store::kDayMs;
+  ASSERT_TRUE(Apply({record}));
+  const FakeClock clock(day + 5 * store::kDayMs + 1);
+  const store::Lease lease{.name = kRetentionLease, .holder = "n", .token = 1};
+  ASSERT_TRUE(server_->store().Write([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY([[maybe_unused]] const int64_t rows,
+              transaction.Execute("INSERT INTO leases (name, holder, token, expires_ms) VALUES "
+                                  "($1, 'n', 1, 0)",
+                                  {std::string(kRetentionLease)}));
+    return {};
+  }));
+  const auto first = RetentionStep(server_->store(), clock, lease);
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_EQ(*first, LeasedStep::kMore);
+  EXPECT_EQ(*RetentionStep(server_->store(), clock, lease), LeasedStep::kIdle);
+  const auto count = [&](int64_t step_ms) {
+    size_t points = 0;
+    const auto status = server_->store().Read([&](store::Transaction& transaction) -> Status {
+      KEDGE_TRY(const auto read, store::ReadMetrics(transaction, {"lab", "", "CpuUse"}, step_ms, 0,
+                                                    day + 10 * store::kDayMs, 100));
+      points = read.size();
+      return {};
+    });
+    EXPECT_TRUE(status);
+    return points;
+  };
+  EXPECT_EQ(count(store::kMetricSteps[0].ms), 1u);
+  EXPECT_EQ(count(store::kMetricSteps[1].ms), 2u);
+  EXPECT_EQ(count(store::kMetricSteps[2].ms), 2u);
+  EXPECT_EQ(Report(1).connected, 1);
+  const auto drifts = RepairCounts(server_->store());
+  ASSERT_TRUE(drifts);
+  EXPECT_TRUE(drifts->empty());
+}
+
+TEST(SeriesLimit, AddsUpNoMoreNamesThanItsMaximum) {
+  SeriesLimit limit;
+  size_t kept = 0;
+  const auto report = [&](EpochMs time, const std::string& name) {
+    HeartbeatRecord record{.state = {.key = {"lab", "d1"}, .heartbeat_time = time}};
+    record.metrics = {{"", name, 1}};
+    limit.Apply(record);
+    kept += record.metrics.size();
+  };
+  for (size_t i = 0; i < kSeriesOfHourMax + 10; ++i) report(1, "Metric" + std::to_string(i));
+  EXPECT_EQ(kept, kSeriesOfHourMax);
+  report(2, "Metric0");  // known
+  EXPECT_EQ(kept, kSeriesOfHourMax + 1);
+  report(3'600'001, "Another");
+  EXPECT_EQ(kept, kSeriesOfHourMax + 2);
 }
 
 TEST(NextContact, SpreadsAFleetOverItsPeriodAndKeepsPlaces) {

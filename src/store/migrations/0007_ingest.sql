@@ -38,6 +38,22 @@ CREATE TABLE fleet_counts (
   PRIMARY KEY (fleet, bucket, kind, name, version, shard)
 );
 
+-- What heartbeats report, added up by minute, hour and day.
+CREATE TABLE metric_points (
+  fleet text NOT NULL,
+  model text NOT NULL,
+  metric text NOT NULL,
+  step_ms bigint NOT NULL,
+  time_ms bigint NOT NULL,
+  shard bigint NOT NULL,
+  n bigint NOT NULL,
+  total double precision NOT NULL,
+  least double precision NOT NULL,
+  greatest double precision NOT NULL,
+  PRIMARY KEY (fleet, model, metric, step_ms, time_ms, shard)
+);
+CREATE INDEX metric_points_by_time ON metric_points (step_ms, time_ms);
+
 -- Something to be done once before counters can be trusted ('recount').
 CREATE TABLE ingest_marks (name text PRIMARY KEY NOT NULL, set_ms bigint NOT NULL);
 

@@ -19,7 +19,7 @@ constexpr int64_t kExaminedMax = 2'000;  // candidates of one page
 constexpr int64_t kStepMax = 500;        // candidates fetched at once
 constexpr int64_t kFleetsMax = 64;       // of one page
 constexpr int64_t kModelNamesMax = 32;   // merged; above, all devices are candidates
-constexpr int64_t kRecentMax = 20'000;   // sorted for each page; above, they are no narrow source
+constexpr int64_t kRecentMax = 5'000;    // sorted for each page; above, they are no narrow source
 constexpr size_t kNamesWide = 64;        // devices of one statement
 constexpr EpochMs kHourMs = 3'600'000;
 
@@ -189,10 +189,12 @@ class Listing {
     return {};
   }
 
-  // Without filters every candidate is a row of the page.
-  int64_t StepSize() const {
+  // As many as the page lacks, if all pass; the more of them do not, the more at once.
+  int64_t StepSize() {
     const int64_t room = page_.rows_max - static_cast<int64_t>(result_.items.size()) + 1;
-    return filter_.model_contains || filter_.heartbeat_after ? kStepMax : std::min(room, kStepMax);
+    const int64_t step = std::min(std::max(room, step_), kStepMax);
+    step_ = step * 4;
+    return step;
   }
 
   Status Examine(const std::vector<std::string>& devices) {
@@ -222,6 +224,7 @@ class Listing {
   std::string fleet_;  // where the page is
   std::string after_;  // the last device looked at
   int64_t examined_ = 0;
+  int64_t step_ = 0;  // the next one, at least
   PageOf<Device> result_;
 };
 

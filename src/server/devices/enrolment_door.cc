@@ -113,6 +113,8 @@ Status EnrolmentDoor::Register(store::Transaction& transaction, const Applicatio
   if (!used) return RefusedToken();
   KEDGE_TRY(const auto device, store::FindDevice(transaction, name.fleet, name.device));
   if (!device) {
+    KEDGE_TRY(const int64_t count, store::CountDevices(transaction, name.fleet));
+    KEDGE_TRY_STATUS(CheckQuota(count, 1, context_.quotas.devices, "devices of one fleet"));
     KEDGE_TRY_STATUS(store::InsertDevice(
         transaction, {.fleet = name.fleet, .name = name.device, .registered = now}));
   } else if (application.token.device_pattern.ends_with('*')) {

@@ -93,7 +93,7 @@ class Cases:
         return Case("length_and_coding", put(b"".join(order), b"0\r\n\r\n" + SMUGGLED))
 
     def bad_length(self):
-        value = self.rng.choice([b"+5", b"-1", b"5,5", b"5, 5", b"0x5", b"1e3", b"5 5", b"9" * 20, b"9" * 19, b"", b"five", b"5;",
+        value = self.rng.choice([b"+5", b"-1", b"5,5", b"5, 5", b"0x5", b"1e3", b"5 5", b"9" * 20, b"", b"five", b"5;",
                                  b"\xb25", b"18446744073709551621"])
         return Case("bad_length", put(b"Content-Length: " + value + b"\r\n", b"12345" + SMUGGLED))
 
@@ -113,7 +113,7 @@ class Cases:
         return Case("version", b"GET /k " + value + b"\r\nHost: h\r\n\r\n")
 
     def method(self):
-        value = self.rng.choice([b"", b" ", b"G" * 10_000, b"GE T", b"\xff\xfe", b"GET,", b"(GET)", b"{}"])
+        value = self.rng.choice([b"", b" ", b"GE T", b"\xff\xfe", b"GET,", b"(GET)", b"{}"])
         return Case("method", value + b" /k HTTP/1.1\r\nHost: h\r\n\r\n")
 
     def target(self):

@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kPageKeysMax = 1000;  // of one request
 constexpr int kOpenTriesMax = 10;      // each further one means that the object was replaced
 constexpr size_t kServerKeyBytesMax = 1024;
+constexpr uint64_t kErrorBytesMax = 64u << 10;  // of an answer that is no object
 // The greatest character: stands for kAfterAllKeys, which is no UTF-8, in a request.
 constexpr std::string_view kGreatestCharacter = "\xf4\x8f\xbf\xbf";
 
@@ -190,14 +191,16 @@ Result<FileDescriptor> S3BlobStore::Download(const ObjectName& name, const Objec
   uint64_t received = 0;
   for (int tries = 1; received < part.bytes; ++tries) {
     const uint64_t left = part.bytes - received;
-    S3Request request{.key = KeyOf(name), .response_bytes_max = left};
+    S3Request request{.key = KeyOf(name), .response_bytes_max = left + kErrorBytesMax};
     request.headers.Set("If-Match", "\"" + info.etag + "\"");
     if (left != info.bytes) {
       const uint64_t first = part.first + received;
       request.headers.Set(
           "Range", "bytes=" + std::to_string(first) + "-" + std::to_string(first + left - 1));
     }
-    request.sink = [&](Bytes piece) {
+    request.sink = [&](Bytes piece) -> Status {
+      if (piece.size() > part.bytes - received)
+        return DataLoss("the object store sent more bytes than were asked for");
       sha256.Update(piece);
       received += piece.size();
       return WriteAll(file.get(), piece);

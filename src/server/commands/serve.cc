@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <csignal>
 #include <cstdio>
+#include <malloc.h>
 #include <unistd.h>
 
 #include "base/flags.h"
@@ -34,6 +35,7 @@ namespace kedge::server {
 namespace {
 
 constexpr std::chrono::seconds kStopGrace{10};
+constexpr timespec kIdleLook{5, 0};
 constexpr size_t kPackagingThreads = 2;
 
 // These wait for sigwait(); threads started later inherit that.
@@ -61,11 +63,37 @@ http::Response TransportError(int status, std::string_view message) {
   return ErrorResponse({status, code, std::string(message)}, NewRequestId());
 }
 
+struct IdleWatch {
+  uint64_t requests = 0;  // at the last look
+  uint64_t requests_at_trim = 0;
+};
+
+// What a burst of requests needed goes back to the system once there are few: the allocator keeps
+// it otherwise, in an arena for each thread.
+void GiveMemoryBackIfIdle(std::initializer_list<http::Server*> servers, IdleWatch& watch) {
+  constexpr uint64_t kFewRequests = 50;
+  uint64_t now = 0;
+  for (const http::Server* const server : servers) {
+    if (server == nullptr) continue;
+    const http::ServerCounts counts = server->counts();
+    now += counts.requests + counts.requests_refused;
+  }
+  if (now - watch.requests < kFewRequests && now != watch.requests_at_trim) {
+    malloc_trim(0);
+    watch.requests_at_trim = now;
+  }
+  watch.requests = now;
+}
+
 // SIGHUP opens files anew, the others end the wait.
 int WaitForStop(const sigset_t& signals, Observation& observation,
                 std::initializer_list<http::Server*> servers) {
-  int signal = 0;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) {
+  IdleWatch watch;
+  for (;;) {
+    const int signal = sigtimedwait(&signals, nullptr, &kIdleLook);
+    if (signal < 0) GiveMemoryBackIfIdle(servers, watch);
+    if (signal > 0 && signal != SIGHUP) return signal;
+    if (signal != SIGHUP) continue;
     observation.Reopen();
     for (http::Server* const server : servers) {
       const Status status = server != nullptr ? server->ReloadTls() : Status();
@@ -74,7 +102,6 @@ int WaitForStop(const sigset_t& signals, Observation& observation,
       }
     }
   }
-  return signal;
 }
 
 ObjectAction ActionOf(S3Action action) {

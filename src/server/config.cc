@@ -68,6 +68,14 @@ void DeclareServing(Flags& flags, Config& config) {
   flags.Flag(
       "--unsandboxed-jobs", &config.unsandboxed_jobs,
       "compile without a sandbox: only where no namespace can be made and models are trusted");
+  flags
+      .Option("--lease-ms", &config.lease_ms,
+              "of work that one node does for all; another goes on after this time")
+      .Range(100, 600'000);
+  flags
+      .Option("--drain-seconds", &config.drain_seconds,
+              "between SIGTERM, from when on /readyz answers 503, and the end of requests")
+      .Range(0, 3'600);
   flags.Option("--metrics-listen", &config.metrics_listen,
                "ADDRESS:PORT of GET /metrics for Prometheus; not served if not given");
   flags.Option("--access-log", &config.access_log,

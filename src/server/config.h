@@ -36,6 +36,8 @@ struct Config {
   int64_t connected_minutes = 15;  // since its last heartbeat a device counts as connected
   int64_t rate_limit = 1000;       // calls a second of one access key; 0: none
   bool unsandboxed_jobs = false;
+  int64_t lease_ms = 10'000;     // of work that one node does; another goes on after this
+  int64_t drain_seconds = 0;     // between SIGTERM, when /readyz says 503, and the last request
   std::string metrics_listen;    // ADDRESS:PORT of GET /metrics; empty: not served
   std::string access_log;        // a file, "-" for standard output; empty: none
   std::string otlp_endpoint;     // "http://host:4318"; empty: no traces

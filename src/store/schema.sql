@@ -139,8 +139,13 @@ CREATE TABLE deployment_stages (
   pending bigint NOT NULL,
   deployed bigint NOT NULL,
   failed bigint NOT NULL,
+  phase text NOT NULL DEFAULT 'NONE',
+  step bigint NOT NULL DEFAULT 0,
+  after_device text NOT NULL DEFAULT '',
+  draw_limit text NOT NULL DEFAULT '',
   PRIMARY KEY (plan, name)
 );
+CREATE INDEX deployment_stages_moving ON deployment_stages (start_number) WHERE phase <> 'NONE';
 
 CREATE TABLE stage_devices (
   plan text NOT NULL,
@@ -151,6 +156,7 @@ CREATE TABLE stage_devices (
   message text NOT NULL,
   reason text NOT NULL,
   started_ms bigint NOT NULL,
+  control_peer text,
   PRIMARY KEY (plan, stage, device),
   FOREIGN KEY (plan, stage) REFERENCES deployment_stages (plan, name) ON DELETE CASCADE
 );
@@ -161,6 +167,7 @@ CREATE TABLE definitions (
   model_handle text NOT NULL,
   uri text NOT NULL,
   sha1 text NOT NULL,
+  policy text NOT NULL DEFAULT 'ROLLBACK_ON_FAILURE',
   PRIMARY KEY (deployment_name, model_handle)
 );
 
@@ -435,3 +442,28 @@ CREATE TABLE erasures (
 );
 
 CREATE TABLE epochs (name text PRIMARY KEY NOT NULL, number bigint NOT NULL);
+
+CREATE TABLE desired_models (
+  fleet text NOT NULL,
+  device text NOT NULL,
+  model_handle text NOT NULL,
+  state text NOT NULL,
+  deployment_name text NOT NULL,
+  start_number bigint NOT NULL,
+  former_name text,
+  former_number bigint,
+  PRIMARY KEY (fleet, device, model_handle),
+  FOREIGN KEY (fleet, device) REFERENCES devices (fleet, name) ON DELETE CASCADE
+);
+CREATE INDEX desired_models_by_deployment ON desired_models (deployment_name);
+CREATE INDEX desired_models_by_former ON desired_models (former_name) WHERE former_name IS NOT NULL;
+
+CREATE TABLE stage_advances (
+  deployment_name text NOT NULL,
+  step bigint NOT NULL,
+  token bigint NOT NULL,
+  node text NOT NULL,
+  devices bigint NOT NULL,
+  at_ms bigint NOT NULL,
+  PRIMARY KEY (deployment_name, step, token)
+);

@@ -2,6 +2,8 @@
 #include "store/store.h"
 
 #include <future>
+#include <map>
+#include <mutex>
 
 namespace kedge::store {
 
@@ -79,6 +81,45 @@ Status Store::Write(Work work) {
   std::future<Status> answer = promise.get_future();
   WriteLater(std::move(work), [&promise](Status status) { promise.set_value(std::move(status)); });
   return answer.get();
+}
+
+struct Store::Listeners {
+  std::mutex mutex;
+  std::multimap<std::string, const std::function<void()>*, std::less<>> by_channel;
+};
+
+class Store::Listening {
+ public:
+  Listening(std::shared_ptr<Listeners> listeners, std::string channel,
+            std::function<void()> listener)
+      : listeners_(std::move(listeners)), listener_(std::move(listener)) {
+    const std::lock_guard lock(listeners_->mutex);
+    place_ = listeners_->by_channel.emplace(std::move(channel), &listener_);
+  }
+  ~Listening() {
+    const std::lock_guard lock(listeners_->mutex);
+    listeners_->by_channel.erase(place_);
+  }
+  Listening(const Listening&) = delete;
+  Listening& operator=(const Listening&) = delete;
+
+ private:
+  std::shared_ptr<Listeners> listeners_;
+  std::function<void()> listener_;
+  decltype(Listeners::by_channel)::iterator place_;
+};
+
+Store::Store() : listeners_(std::make_shared<Listeners>()) {}
+
+std::shared_ptr<Store::Listening> Store::Listen(std::string channel,
+                                                std::function<void()> listener) {
+  return std::make_shared<Listening>(listeners_, std::move(channel), std::move(listener));
+}
+
+void Store::Hear(std::string_view channel) {
+  const std::lock_guard lock(listeners_->mutex);
+  const auto [first, last] = listeners_->by_channel.equal_range(channel);
+  for (auto it = first; it != last; ++it) (*it->second)();
 }
 
 }  // namespace kedge::store

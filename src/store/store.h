@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -100,6 +101,7 @@ constexpr size_t kWritesQueuedMax = 65'536;  // above: kUnavailable at once
 // Thread-safe.
 class Store {
  public:
+  Store();
   virtual ~Store() = default;  // finishes queued writes
 
   // Queues the work; `done` is called once, from another thread, with the work's own error or,
@@ -118,6 +120,23 @@ class Store {
 
   // WriteLater, waiting for its end. Never from inside a Work.
   Status Write(Work work);
+
+  // A hint, after a committed write, that rows of some kind have changed: listeners of the channel
+  // look at once instead of at their next poll, with PostgreSQL on every node. It may be lost:
+  // polls are the truth.
+  virtual void Notify(std::string_view channel) { Hear(channel); }
+  // Calls `listener`, from any thread, whenever the channel is notified, until the returned object
+  // is gone. The listener must be quick and must not listen or stop listening.
+  class Listening;
+  std::shared_ptr<Listening> Listen(std::string channel, std::function<void()> listener);
+
+ protected:
+  // Calls the listeners of this process.
+  void Hear(std::string_view channel);
+
+ private:
+  struct Listeners;
+  std::shared_ptr<Listeners> listeners_;  // shared: a Listening may outlive the store
 };
 
 }  // namespace kedge::store

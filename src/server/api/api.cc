@@ -11,9 +11,6 @@
 namespace kedge::server {
 namespace {
 
-// Described, and not written yet.
-constexpr std::array<std::string_view, 2> kAwaited = {"DeleteEdgeDeploymentPlan",
-                                                      "DeleteEdgeDeploymentStage"};
 constexpr std::array<std::string_view, 1> kServices = {"sagemaker"};
 
 }  // namespace
@@ -44,12 +41,6 @@ Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context
   AddDeploymentRoutes(api->router_, api->context_);
   AddDevicePlaneRoutes(api->router_, api->context_);
   AddMetricRoutes(api->router_, api->context_);
-  for (const std::string_view name : kAwaited) {
-    if (api->router_.Find(std::string(name)) != nullptr) continue;
-    api->router_.Add(std::string(name), [](const kedge::server::Call& call) -> Result<json::Value> {
-      return InvalidArgument(call.operation.name + " is not available yet");
-    });
-  }
   for (const auto& operation : catalogue.operations()) {
     if (api->router_.Find(operation->name) == nullptr) {
       return Internal("operation '" + operation->name + "' is described but has no handler");

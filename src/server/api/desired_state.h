@@ -1,4 +1,4 @@
-// What a device should have: the rule of fleet/rollout.h over the rows of the store.
+// What a device should have, as the device hears it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,9 +9,13 @@
 
 namespace kedge::server {
 
-// Newest deployment first; none twice. Empty for a device without deployments or an unknown one.
-Result<std::vector<protocol::EdgeDeployment>> DesiredState(store::Transaction& transaction,
-                                                           const std::string& fleet,
-                                                           const std::string& device);
+struct DesiredDeployments {
+  std::vector<protocol::EdgeDeployment> deployments;  // newest first
+  bool any_new = false;                               // one that the device has not asked for yet
+};
+
+// One indexed read. Empty for a device without deployments or an unknown one.
+Result<DesiredDeployments> DesiredState(store::Transaction& transaction, const std::string& fleet,
+                                        const std::string& device);
 
 }  // namespace kedge::server

@@ -39,50 +39,59 @@ json::Array CommandsJson(const std::vector<store::CommandDevice>& commands) {
   return array;
 }
 
-// Only the first fetch of a command writes.
-Status MarkSent(const Context& context, const std::vector<store::CommandDevice>& commands,
-                EpochMs now) {
-  const auto is_new = [](const store::CommandDevice& one) {
-    return one.status == store::kCommandQueued;
-  };
-  if (std::none_of(commands.begin(), commands.end(), is_new)) return {};
-  return context.store.Write([&](store::Transaction& transaction) -> Status {
-    for (const store::CommandDevice& one : commands) {
-      KEDGE_TRY([[maybe_unused]] const bool sent,
-                store::MarkCommandSent(transaction, one.command.id, one.device, now));
-    }
+// What a device is told of, and whether telling it changes anything.
+struct Polled {
+  DesiredDeployments desired;
+  std::vector<store::CommandDevice> commands;
+  bool any_new = false;
+};
+
+Result<Polled> Poll(const Context& context, const std::string& fleet, const std::string& device,
+                    EpochMs now) {
+  Polled polled;
+  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(polled.desired, DesiredState(transaction, fleet, device));
+    KEDGE_TRY(polled.commands,
+              store::WaitingCommands(transaction, fleet, device, now, kCommandsOfAnswer));
+    if (!polled.desired.deployments.empty()) return {};  // an unknown device has no rows
+    KEDGE_TRY([[maybe_unused]] const auto found, NeedDevice(transaction, fleet, device));
     return {};
-  });
+  }));
+  polled.any_new = polled.desired.any_new;
+  for (const store::CommandDevice& one : polled.commands) {
+    polled.any_new = polled.any_new || one.status == store::kCommandQueued;
+  }
+  return polled;
 }
 
-Result<json::Value> GetDeployments(const Context& context, const Call& call) {
+// Most polls find nothing new: two indexed reads, no write.
+void GetDeployments(const Context& context, const Call& call, const Reply& reply) {
   const Input input = call.input();
   const std::string fleet = input.Text("DeviceFleetName");
   const std::string device = input.Text("DeviceName");
-  std::vector<protocol::EdgeDeployment> desired;
-  bool is_new = false;
-  std::vector<store::CommandDevice> commands;
   const EpochMs now = context.clock.NowMs();
-  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
-    KEDGE_TRY([[maybe_unused]] const auto found, NeedDevice(transaction, fleet, device));
-    KEDGE_TRY(desired, DesiredState(transaction, fleet, device));
-    KEDGE_TRY(is_new, AnythingToPickUp(transaction, fleet, device));
-    KEDGE_TRY(commands, store::WaitingCommands(transaction, fleet, device, now, kCommandsOfAnswer));
-    return {};
-  }));
-  // Most polls find nothing new and write nothing.
-  if (is_new) {
-    KEDGE_TRY_STATUS(context.store.Write(
-        [&](store::Transaction& transaction) { return PickUp(transaction, fleet, device); }));
-  }
-  KEDGE_TRY_STATUS(MarkSent(context, commands, now));
-  json::Value answer = protocol::ToJson(desired);
-  if (!commands.empty()) answer.AsObject()->Set("Commands", CommandsJson(commands));
+  auto polled = Poll(context, fleet, device, now);
+  if (!polled) return reply(polled.error());
+  json::Value answer = protocol::ToJson(polled->desired.deployments);
+  if (!polled->commands.empty()) answer.AsObject()->Set("Commands", CommandsJson(polled->commands));
   if (const int64_t period_ms = input.Integer("PeriodMs", 0); period_ms > 0) {
     answer.AsObject()->Set("NextContactMs",
                            context.heartbeats.NextContact({fleet, device}, period_ms));
   }
-  return answer;
+  if (!polled->any_new) return reply(std::move(answer));
+  context.store.WriteLater(
+      [fleet, device, commands = std::move(polled->commands),
+       now](store::Transaction& transaction) -> Status {
+        for (const store::CommandDevice& one : commands) {
+          KEDGE_TRY([[maybe_unused]] const bool sent,
+                    store::MarkCommandSent(transaction, one.command.id, one.device, now));
+        }
+        return PickUp(transaction, fleet, device);
+      },
+      [answer = std::move(answer), reply](const Status& status) {
+        if (!status) return reply(status.error());
+        reply(answer);
+      });
 }
 
 // Many heartbeats share one commit, and none holds a thread while it waits for it.
@@ -130,8 +139,9 @@ Result<json::Value> ListHeartbeats(const Context& context, const Call& call) {
 void AddDevicePlaneRoutes(Router& router, const Context& context) {
   router.Add("GetDeviceRegistration",
              [&context](const Call& call) { return GetDeviceRegistration(context, call); });
-  router.Add("GetDeployments",
-             [&context](const Call& call) { return GetDeployments(context, call); });
+  router.AddLater("GetDeployments", [&context](const Call& call, const Reply& reply) {
+    GetDeployments(context, call, reply);
+  });
   router.Add("ListHeartbeats",
              [&context](const Call& call) { return ListHeartbeats(context, call); });
   router.AddLater("SendHeartbeat", [&context](const Call& call, const Reply& reply) {

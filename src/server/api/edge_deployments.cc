@@ -4,12 +4,12 @@
 #include <set>
 
 #include "base/crypto/crypto.h"
-#include "fleet/rollout.h"
 #include "server/api/context.h"
 #include "server/api/lookup.h"
 #include "server/api/paging.h"
 #include "server/api/registry.h"
 #include "server/api/rollout.h"
+#include "server/api/stage_advance.h"
 #include "server/api/wire.h"
 
 namespace kedge::server {
@@ -39,11 +39,12 @@ Status CheckSelection(const Input& stage) {
 // Appends stages after those the plan has.
 Status AddStages(store::Transaction& transaction, const std::string& plan, const Input& input) {
   KEDGE_TRY(const auto existing, store::ListStages(transaction, plan, 0, kStagesOfPlanMax));
-  int64_t position = static_cast<int64_t>(existing.size());
+  size_t count = existing.size();
+  int64_t position = existing.empty() ? 0 : existing.back().position + 1;
   for (const json::Value& item : input.List("Stages")) {
     const Input stage(item);
     KEDGE_TRY_STATUS(CheckSelection(stage));
-    if (position == kStagesOfPlanMax) {
+    if (count++ == kStagesOfPlanMax) {
       return OutOfRange("plan " + plan + " has " + std::to_string(kStagesOfPlanMax) +
                         " stages, the most there may be");
     }
@@ -124,17 +125,20 @@ Result<json::Value> CreateEdgeDeploymentStage(const Context& context, const Call
   return json::Value();
 }
 
-json::Value StageSummary(const store::Stage& stage) {
-  json::Object status{{"StageStatus", stage.status},
-                      {"EdgeDeploymentSuccessInStage", stage.deployed},
-                      {"EdgeDeploymentPendingInStage", stage.pending},
-                      {"EdgeDeploymentFailedInStage", stage.failed},
-                      {"EdgeDeploymentStatusMessage", stage.message}};
+Result<json::Value> StageSummary(const store::Stage& stage) {
+  KEDGE_TRY(const fleet::Stage state, StateOf(stage));
+  json::Object status{
+      {"StageStatus", stage.status},
+      {"EdgeDeploymentSuccessInStage", stage.deployed},
+      {"EdgeDeploymentPendingInStage", stage.pending},
+      {"EdgeDeploymentFailedInStage", stage.failed},
+      {"EdgeDeploymentStatusMessage", fleet::StageMessage(state.status, state.counts)}};
   if (stage.started) status.Set("EdgeDeploymentStageStartTime", Seconds(*stage.started));
-  return json::Object{{"StageName", stage.name},
-                      {"DeviceSelectionConfig", FromText(stage.selection)},
-                      {"DeploymentConfig", json::Object{{"FailureHandlingPolicy", stage.policy}}},
-                      {"DeploymentStatus", std::move(status)}};
+  return json::Value(
+      json::Object{{"StageName", stage.name},
+                   {"DeviceSelectionConfig", FromText(stage.selection)},
+                   {"DeploymentConfig", json::Object{{"FailureHandlingPolicy", stage.policy}}},
+                   {"DeploymentStatus", std::move(status)}});
 }
 
 void SetCounts(json::Object& object, const std::vector<store::Stage>& stages) {
@@ -175,7 +179,8 @@ Result<json::Value> DescribeEdgeDeploymentPlan(const Context& context, const Cal
   const auto shown = static_cast<size_t>(input.Integer("MaxResults", kStagesOfPageMax));
   json::Array summaries;
   for (size_t i = first; i < stages.size() && summaries.size() < shown; ++i) {
-    summaries.push_back(StageSummary(stages[i]));
+    KEDGE_TRY(json::Value summary, StageSummary(stages[i]));
+    summaries.push_back(std::move(summary));
   }
   const size_t next = first + summaries.size();
   json::Object answer{{"EdgeDeploymentPlanArn", context.arns.Plan(plan.name)},
@@ -230,26 +235,109 @@ Result<json::Value> ListEdgeDeploymentPlans(const Context& context, const Call& 
   return json::Value(std::move(answer));
 }
 
+// The plan and the stage that a call names.
+struct Named {
+  store::Plan plan;
+  store::Stage stage;
+};
+Result<Named> NeedNamed(store::Transaction& transaction, const Input& input) {
+  Named named;
+  KEDGE_TRY(named.plan, NeedPlan(transaction, input.Text("EdgeDeploymentPlanName")));
+  KEDGE_TRY(named.stage, NeedStage(transaction, named.plan.name, input.Text("StageName")));
+  return named;
+}
+
 Result<json::Value> StartEdgeDeploymentStage(const Context& context, const Call& call) {
   const Input input = call.input();
+  // Looking for devices may take long in a large fleet, so it does not hold up the writes.
+  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(const Named named, NeedNamed(transaction, input));
+    return CheckSelectsSomebody(transaction, named.plan, named.stage);
+  }));
   const auto work = [&](store::Transaction& transaction) -> Status {
-    KEDGE_TRY(const auto plan, NeedPlan(transaction, input.Text("EdgeDeploymentPlanName")));
-    KEDGE_TRY(const auto stage, NeedStage(transaction, plan.name, input.Text("StageName")));
+    KEDGE_TRY(const Named named, NeedNamed(transaction, input));
     const EpochMs now = context.clock.NowMs();
-    KEDGE_TRY_STATUS(StartStage(transaction, plan, stage, now));
-    return store::TouchPlan(transaction, plan.name, now);
+    KEDGE_TRY_STATUS(StartStage(transaction, named.plan, named.stage, now));
+    return store::TouchPlan(transaction, named.plan.name, now);
   };
   KEDGE_TRY_STATUS(call.Write(context.store, work));
+  context.store.Notify(kStagesChannel);
   return json::Value();
 }
 
 Result<json::Value> StopEdgeDeploymentStage(const Context& context, const Call& call) {
-  const Input input = call.input();
   const auto work = [&](store::Transaction& transaction) -> Status {
-    KEDGE_TRY(const auto plan, NeedPlan(transaction, input.Text("EdgeDeploymentPlanName")));
-    KEDGE_TRY(const auto stage, NeedStage(transaction, plan.name, input.Text("StageName")));
-    KEDGE_TRY_STATUS(StopStage(transaction, stage));
-    return store::TouchPlan(transaction, plan.name, context.clock.NowMs());
+    KEDGE_TRY(const Named named, NeedNamed(transaction, call.input()));
+    const EpochMs now = context.clock.NowMs();
+    KEDGE_TRY_STATUS(StopStage(transaction, named.plan, named.stage, now));
+    return store::TouchPlan(transaction, named.plan.name, now);
+  };
+  KEDGE_TRY_STATUS(call.Write(context.store, work));
+  context.store.Notify(kStagesChannel);
+  return json::Value();
+}
+
+// Removes an inactive stage, in transactions of a bounded number of devices: one that is broken off
+// leaves a stage that can be deleted again.
+Status DeleteInactiveStage(const Context& context, const std::string& plan,
+                           const std::string& name) {
+  bool deleted = false;
+  const auto work = [&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(const auto stage, NeedStage(transaction, plan, name));
+    KEDGE_TRY(const fleet::Stage state, StateOf(stage));
+    if (!fleet::IsInactive(state.status)) {
+      return FailedPrecondition("Stage " + name + " of plan " + plan + " is " + stage.status +
+                                " and must be stopped first");
+    }
+    KEDGE_TRY(const int64_t devices,
+              store::DeleteStageDevices(transaction, plan, name, kAdvanceDevicesMax));
+    if (devices == kAdvanceDevicesMax) return {};
+    deleted = true;
+    return store::DeleteStage(transaction, plan, name);
+  };
+  while (!deleted) KEDGE_TRY_STATUS(context.store.Write(work));
+  return {};
+}
+
+Result<json::Value> DeleteEdgeDeploymentStage(const Context& context, const Call& call) {
+  const Input input = call.input();
+  const std::string plan = input.Text("EdgeDeploymentPlanName");
+  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY([[maybe_unused]] const Named named, NeedNamed(transaction, input));
+    return {};
+  }));
+  KEDGE_TRY_STATUS(DeleteInactiveStage(context, plan, input.Text("StageName")));
+  KEDGE_TRY_STATUS(call.Write(context.store, [&](store::Transaction& transaction) {
+    return store::TouchPlan(transaction, plan, context.clock.NowMs());
+  }));
+  return json::Value();
+}
+
+Result<json::Value> DeleteEdgeDeploymentPlan(const Context& context, const Call& call) {
+  const std::string name = call.input().Text("EdgeDeploymentPlanName");
+  std::vector<store::Stage> stages;
+  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY([[maybe_unused]] const auto plan, NeedPlan(transaction, name));
+    KEDGE_TRY(stages, store::ListStages(transaction, name, 0, kStagesOfPlanMax));
+    for (const store::Stage& stage : stages) {
+      KEDGE_TRY(const fleet::Stage state, StateOf(stage));
+      if (fleet::IsInactive(state.status)) continue;
+      return FailedPrecondition("Edge deployment plan " + name + " has the active stage " +
+                                stage.name + " (" + stage.status + ")");
+    }
+    return {};
+  }));
+  for (const store::Stage& stage : stages) {
+    KEDGE_TRY_STATUS(DeleteInactiveStage(context, name, stage.name));
+  }
+  const auto work = [&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(const auto added, store::ListStages(transaction, name, 0, 1));
+    if (!added.empty()) {
+      return FailedPrecondition("Edge deployment plan " + name + " was given the stage " +
+                                added[0].name + " meanwhile");
+    }
+    KEDGE_TRY_STATUS(store::DeleteTags(transaction, context.arns.Plan(name)));
+    return store::DeletePlan(transaction, name);
   };
   KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value();
@@ -301,6 +389,8 @@ void AddDeploymentRoutes(Router& router, const Context& context) {
       {"CreateEdgeDeploymentStage", CreateEdgeDeploymentStage},
       {"StartEdgeDeploymentStage", StartEdgeDeploymentStage},
       {"StopEdgeDeploymentStage", StopEdgeDeploymentStage},
+      {"DeleteEdgeDeploymentStage", DeleteEdgeDeploymentStage},
+      {"DeleteEdgeDeploymentPlan", DeleteEdgeDeploymentPlan},
       {"ListStageDevices", ListStageDevices},
   };
   for (const auto& route : kRoutes) {

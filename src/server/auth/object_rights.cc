@@ -22,8 +22,8 @@ Result<std::string> FolderOfFleet(store::Transaction& transaction, const std::st
 
 Result<bool> IsAssigned(store::Transaction& transaction, const Identity& identity,
                         const std::string& uri) {
-  KEDGE_TRY(const auto deployments, DesiredState(transaction, identity.fleet, identity.device));
-  for (const auto& deployment : deployments) {
+  KEDGE_TRY(const auto desired, DesiredState(transaction, identity.fleet, identity.device));
+  for (const auto& deployment : desired.deployments) {
     for (const auto& definition : deployment.definitions) {
       if (definition.s3_url == uri) return true;
     }

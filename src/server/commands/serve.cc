@@ -10,6 +10,7 @@
 #include "base/subprocess.h"
 #include "http/server.h"
 #include "server/api/api.h"
+#include "server/api/stage_advance.h"
 #include "server/api/wire.h"
 #include "server/auth/object_rights.h"
 #include "server/commands/command.h"
@@ -22,6 +23,7 @@
 #include "server/jobs/package_job.h"
 #include "server/keys/sealed_blobs.h"
 #include "server/nodes/erasure_work.h"
+#include "server/nodes/node.h"
 #include "server/objects/scrubber.h"
 #include "server/open_store.h"
 #include "server/s3/s3_door.h"
@@ -120,6 +122,12 @@ ObjectAction ActionOf(S3Action action) {
       return ObjectAction::kDelete;
   }
   return ObjectAction::kManageBuckets;
+}
+
+// Gives load balancers the time to look elsewhere; a second signal ends the wait.
+void WaitForSecondSignal(const sigset_t& signals, int64_t seconds) {
+  const timespec most{.tv_sec = seconds};
+  sigtimedwait(&signals, nullptr, &most);
 }
 
 // What a key may do in the object store. A failing store lets nobody in.
@@ -237,7 +245,10 @@ Status Run(const Config& config, const sigset_t& signals) {
   KEDGE_TRY(const auto devices,
             DeviceListener::Start(config, *api, context, MakeS3Options(config, context),
                                   folders.scratch(), TransportError, observe));
+  Node node(*store, *blobs, clock,
+            {.id = NewNodeId(), .address = config.listen, .version = KEDGE_VERSION});
   const auto handler = [&](const http::Request& request, const http::Responder& responder) {
+    if (auto answer = node.Answer(request)) return responder(std::move(*answer));
     if (EnrolmentDoor::Owns(request)) return responder(devices->enrolment().Handle(request));
     if (api->Owns(request)) return api->Handle(request, responder);
     responder(door.Handle(request));
@@ -255,6 +266,7 @@ Status Run(const Config& config, const sigset_t& signals) {
   observation->Count(*server, "api");
   if (devices->server() != nullptr) observation->Count(*devices->server(), "devices");
   KEDGE_TRY_STATUS(observation->Serve(config));
+  StageLoop stages(*store, clock, node.id(), std::chrono::milliseconds(config.lease_ms));
   PrintLine(new_key);
   PrintLine("listening on " + std::string(listen.tls ? "https" : "http") + "://" + listen.address +
             ":" + std::to_string(server->port()) + "\n");
@@ -263,6 +275,8 @@ Status Run(const Config& config, const sigset_t& signals) {
   }
   const int signal = WaitForStop(signals, *observation, {server.get(), devices->server()});
   LogInfo("stopping", {{"signal", std::to_string(signal)}});
+  node.Drain();
+  if (config.drain_seconds > 0) WaitForSecondSignal(signals, config.drain_seconds);
   server->Stop(kStopGrace);
   if (devices->server() != nullptr) devices->server()->Stop(kStopGrace);
   observation->Stop();

@@ -184,10 +184,10 @@ TEST_F(Ingest, OneThatCannotBeStoredDoesNotTakeOthersWithIt) {
         .plan = "p", .name = "s", .selection = "{}", .policy = "{}", .status = "INPROGRESS"};
     KEDGE_TRY_STATUS(store::InsertStage(transaction, stage));
     stage.deployment_name = "p-1";
-    KEDGE_TRY_STATUS(store::UpdateStage(transaction, stage));
-    return store::InsertStageDevice(
-        transaction,
-        {.plan = "p", .stage = "s", .fleet = "lab", .device = "d2", .status = "NONSENSE"});
+    KEDGE_TRY([[maybe_unused]] const bool started, store::StartStageRow(transaction, stage, 0));
+    const store::StageDevice device{
+        .plan = "p", .stage = "s", .fleet = "lab", .device = "d2", .status = "NONSENSE"};
+    return store::InsertStageDevices(transaction, std::span(&device, 1));
   }));
   HeldWriter held(server_->store());
   std::map<std::string, bool> stored;

@@ -8,7 +8,8 @@ constexpr std::string_view kSelectPlan =
     "SELECT name, fleet, model_configs, chance, created_ms, modified_ms FROM deployment_plans";
 constexpr std::string_view kSelectStage =
     "SELECT plan, name, position, selection, policy, status, message, started_ms, start_number, "
-    "deployment_name, pending, deployed, failed FROM deployment_stages";
+    "deployment_name, phase, step, after_device, draw_limit, pending, deployed, failed "
+    "FROM deployment_stages";
 
 Plan ReadPlan(const Row& row) {
   return {.name = row.Text(0),
@@ -30,12 +31,20 @@ Stage ReadStage(const Row& row) {
           .started = row.IntegerOrNull(7),
           .start_number = row.IntegerOrNull(8),
           .deployment_name = row.TextOrNull(9),
-          .pending = row.Integer(10),
-          .deployed = row.Integer(11),
-          .failed = row.Integer(12)};
+          .phase = row.Text(10),
+          .step = row.Integer(11),
+          .after_device = row.Text(12),
+          .draw_limit = row.Text(13),
+          .pending = row.Integer(14),
+          .deployed = row.Integer(15),
+          .failed = row.Integer(16)};
 }
 
-// The first eight columns of a statement on stage_devices.
+constexpr std::string_view kStageDeviceColumns =
+    "SELECT d.plan, d.stage, d.fleet, d.device, d.status, d.message, d.reason, d.control_peer, "
+    "d.started_ms";
+
+// The first nine columns of a statement on stage_devices.
 StageDevice ReadStageDevice(const Row& row) {
   return {.plan = row.Text(0),
           .stage = row.Text(1),
@@ -44,7 +53,8 @@ StageDevice ReadStageDevice(const Row& row) {
           .status = row.Text(4),
           .message = row.Text(5),
           .reason = row.Text(6),
-          .started = row.Integer(7)};
+          .control_peer = row.TextOrNull(7),
+          .started = row.Integer(8)};
 }
 
 Value SortValue(const Plan& plan, PlanOrder order) {
@@ -78,6 +88,14 @@ const char* ColumnOf(PlanOrder order) {
 Status Done(const Result<int64_t>& rows) {
   if (!rows) return rows.error();
   return {};
+}
+
+Result<std::vector<std::string>> ReadNames(const Result<Rows>& rows) {
+  if (!rows) return rows.error();
+  std::vector<std::string> names;
+  names.reserve(rows->size());
+  for (const Row& row : *rows) names.push_back(row.Text(0));
+  return names;
 }
 
 std::optional<Stage> FirstStage(const Rows& rows) {
@@ -161,14 +179,57 @@ Result<std::vector<Stage>> ListStages(Transaction& transaction, const std::strin
   return stages;
 }
 
-Status UpdateStage(Transaction& transaction, const Stage& stage) {
+Result<bool> StartStageRow(Transaction& transaction, const Stage& stage, int64_t step) {
+  KEDGE_TRY(const int64_t changed,
+            transaction.Execute(
+                "UPDATE deployment_stages SET status = $1, message = $2, started_ms = $3, "
+                "start_number = $4, deployment_name = $5, phase = $6, step = $7, "
+                "after_device = $8, draw_limit = $9, pending = $10, deployed = $11, failed = $12 "
+                "WHERE plan = $13 AND name = $14 AND step = $15",
+                {stage.status, stage.message, Optional(stage.started), Optional(stage.start_number),
+                 Optional(stage.deployment_name), stage.phase, stage.step, stage.after_device,
+                 stage.draw_limit, stage.pending, stage.deployed, stage.failed, stage.plan,
+                 stage.name, step}));
+  return changed == 1;
+}
+
+Result<bool> AdvanceStageRow(Transaction& transaction, const Stage& stage, int64_t step,
+                             const CountChange& change) {
+  KEDGE_TRY(
+      const int64_t changed,
+      transaction.Execute("UPDATE deployment_stages SET status = $1, phase = $2, step = $3, "
+                          "after_device = $4, draw_limit = $5, pending = pending + $6, "
+                          "deployed = deployed + $7, failed = failed + $8 "
+                          "WHERE plan = $9 AND name = $10 AND deployment_name = $11 AND step = $12",
+                          {stage.status, stage.phase, stage.step, stage.after_device,
+                           stage.draw_limit, change.pending, change.deployed, change.failed,
+                           stage.plan, stage.name, Optional(stage.deployment_name), step}));
+  return changed == 1;
+}
+
+Status ChangeCounts(Transaction& transaction, const std::string& plan, const std::string& stage,
+                    const CountChange& change) {
   return Done(transaction.Execute(
-      "UPDATE deployment_stages SET status = $1, message = $2, started_ms = $3, start_number = $4, "
-      "deployment_name = $5, pending = $6, deployed = $7, failed = $8 "
-      "WHERE plan = $9 AND name = $10",
-      {stage.status, stage.message, Optional(stage.started), Optional(stage.start_number),
-       Optional(stage.deployment_name), stage.pending, stage.deployed, stage.failed, stage.plan,
-       stage.name}));
+      "UPDATE deployment_stages SET pending = pending + $1, deployed = deployed + $2, "
+      "failed = failed + $3 WHERE plan = $4 AND name = $5",
+      {change.pending, change.deployed, change.failed, plan, stage}));
+}
+
+Status SetStageStatus(Transaction& transaction, const std::string& plan, const std::string& stage,
+                      const std::string& status) {
+  return Done(
+      transaction.Execute("UPDATE deployment_stages SET status = $1 WHERE plan = $2 AND name = $3",
+                          {status, plan, stage}));
+}
+
+Result<std::vector<Stage>> MovingStages(Transaction& transaction, int64_t rows_max) {
+  KEDGE_TRY(const Rows rows,
+            transaction.Query(
+                std::string(kSelectStage) + " WHERE phase <> 'NONE' ORDER BY start_number LIMIT $1",
+                {rows_max}));
+  std::vector<Stage> stages;
+  for (const Row& row : rows) stages.push_back(ReadStage(row));
+  return stages;
 }
 
 Result<int64_t> NextStartNumber(Transaction& transaction) {
@@ -177,63 +238,143 @@ Result<int64_t> NextStartNumber(Transaction& transaction) {
   return rows.at(0).Integer(0);
 }
 
+Status InsertStageAdvance(Transaction& transaction, const StageAdvance& advance) {
+  return Done(transaction.Execute(
+      "INSERT INTO stage_advances (deployment_name, step, token, node, devices, at_ms) "
+      "VALUES ($1, $2, $3, $4, $5, $6)",
+      {advance.deployment_name, advance.step, advance.token, advance.node, advance.devices,
+       advance.time}));
+}
+
+Status DeleteStage(Transaction& transaction, const std::string& plan, const std::string& stage) {
+  return Done(transaction.Execute("DELETE FROM deployment_stages WHERE plan = $1 AND name = $2",
+                                  {plan, stage}));
+}
+
+Status DeletePlan(Transaction& transaction, const std::string& plan) {
+  return Done(transaction.Execute("DELETE FROM deployment_plans WHERE name = $1", {plan}));
+}
+
 Status InsertDefinition(Transaction& transaction, const std::string& deployment_name,
                         const DefinitionRow& definition) {
   return Done(transaction.Execute(
-      "INSERT INTO definitions (deployment_name, model_handle, uri, sha1) VALUES ($1, $2, $3, $4)",
-      {deployment_name, definition.model_handle, definition.uri, definition.sha1}));
+      "INSERT INTO definitions (deployment_name, model_handle, uri, sha1, policy) "
+      "VALUES ($1, $2, $3, $4, $5)",
+      {deployment_name, definition.model_handle, definition.uri, definition.sha1,
+       definition.policy}));
 }
 
 Result<std::vector<DefinitionRow>> Definitions(Transaction& transaction,
                                                const std::string& deployment_name) {
-  KEDGE_TRY(const Rows rows, transaction.Query("SELECT model_handle, uri, sha1 FROM definitions "
-                                               "WHERE deployment_name = $1 ORDER BY model_handle",
-                                               {deployment_name}));
+  KEDGE_TRY(const Rows rows,
+            transaction.Query("SELECT model_handle, uri, sha1, policy FROM definitions "
+                              "WHERE deployment_name = $1 ORDER BY model_handle",
+                              {deployment_name}));
   std::vector<DefinitionRow> definitions;
-  for (const Row& row : rows) definitions.push_back({row.Text(0), row.Text(1), row.Text(2)});
+  for (const Row& row : rows) {
+    definitions.push_back({.model_handle = row.Text(0),
+                           .uri = row.Text(1),
+                           .sha1 = row.Text(2),
+                           .policy = row.Text(3)});
+  }
   return definitions;
 }
 
-Status InsertStageDevice(Transaction& transaction, const StageDevice& device) {
+Status DeleteUnusedDeployments(Transaction& transaction) {
+  const Status status = Done(transaction.Execute(
+      "DELETE FROM definitions WHERE NOT EXISTS "
+      "(SELECT 1 FROM deployment_stages s WHERE s.deployment_name = definitions.deployment_name) "
+      "AND NOT EXISTS "
+      "(SELECT 1 FROM desired_models m WHERE m.deployment_name = definitions.deployment_name) "
+      "AND NOT EXISTS "
+      "(SELECT 1 FROM desired_models m WHERE m.former_name = definitions.deployment_name)",
+      {}));
+  KEDGE_TRY_STATUS(status);
   return Done(transaction.Execute(
-      "INSERT INTO stage_devices (plan, stage, fleet, device, status, message, reason, started_ms) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-      {device.plan, device.stage, device.fleet, device.device, device.status, device.message,
-       device.reason, device.started}));
+      "DELETE FROM stage_advances WHERE NOT EXISTS (SELECT 1 FROM deployment_stages s "
+      "WHERE s.deployment_name = stage_advances.deployment_name)",
+      {}));
 }
 
-Status DeleteStageDevices(Transaction& transaction, const std::string& plan,
-                          const std::string& stage) {
-  return Done(transaction.Execute("DELETE FROM stage_devices WHERE plan = $1 AND stage = $2",
-                                  {plan, stage}));
+Status InsertStageDevices(Transaction& transaction, std::span<const StageDevice> devices) {
+  std::vector<std::vector<Value>> rows;
+  rows.reserve(devices.size());
+  for (const StageDevice& device : devices) {
+    rows.push_back({device.plan, device.stage, device.fleet, device.device, device.status,
+                    device.message, device.reason, Optional(device.control_peer), device.started});
+  }
+  return Done(transaction.ExecuteMany(
+      "INSERT INTO stage_devices (plan, stage, fleet, device, status, message, reason, "
+      "control_peer, started_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+      rows));
+}
+
+Result<int64_t> DeleteStageDevices(Transaction& transaction, const std::string& plan,
+                                   const std::string& stage, int64_t rows_max) {
+  return transaction.Execute(
+      "DELETE FROM stage_devices WHERE plan = $1 AND stage = $2 AND device IN "
+      "(SELECT o.device FROM stage_devices o WHERE o.plan = $1 AND o.stage = $2 "
+      "ORDER BY o.device LIMIT $3)",
+      {plan, stage, rows_max});
 }
 
 Result<std::optional<StageDevice>> FindStageDevice(Transaction& transaction,
                                                    const std::string& plan,
                                                    const std::string& stage,
                                                    const std::string& device) {
-  KEDGE_TRY(
-      const Rows rows,
-      transaction.Query("SELECT plan, stage, fleet, device, status, message, reason, started_ms "
-                        "FROM stage_devices WHERE plan = $1 AND stage = $2 AND device = $3",
-                        {plan, stage, device}));
+  KEDGE_TRY(const Rows rows,
+            transaction.Query(std::string(kStageDeviceColumns) +
+                                  " FROM stage_devices d "
+                                  "WHERE d.plan = $1 AND d.stage = $2 AND d.device = $3",
+                              {plan, stage, device}));
   if (rows.empty()) return std::optional<StageDevice>();
   return std::optional<StageDevice>(ReadStageDevice(rows[0]));
 }
 
-Status UpdateStageDevice(Transaction& transaction, const StageDevice& device) {
-  return Done(transaction.Execute(
-      "UPDATE stage_devices SET status = $1, message = $2 "
-      "WHERE plan = $3 AND stage = $4 AND device = $5",
-      {device.status, device.message, device.plan, device.stage, device.device}));
+Result<std::vector<std::string>> PendingStageDevices(Transaction& transaction, const Stage& stage,
+                                                     const std::string& after, int64_t rows_max) {
+  return ReadNames(transaction.Query(
+      "SELECT device FROM stage_devices WHERE plan = $1 AND stage = $2 AND device > $3 "
+      "AND status IN ('READYTODEPLOY', 'INPROGRESS') ORDER BY device LIMIT $4",
+      {stage.plan, stage.name, after, rows_max}));
 }
 
-Status StopStageDevices(Transaction& transaction, const std::string& plan, const std::string& stage,
-                        const std::string& message) {
-  return Done(transaction.Execute(
-      "UPDATE stage_devices SET status = 'STOPPED', message = $1 "
-      "WHERE plan = $2 AND stage = $3 AND status IN ('READYTODEPLOY', 'INPROGRESS')",
-      {message, plan, stage}));
+Result<bool> MoveStageDevice(Transaction& transaction, const StageDevice& device,
+                             const std::string& from) {
+  KEDGE_TRY(const int64_t changed,
+            transaction.Execute(
+                "UPDATE stage_devices SET status = $1, message = $2 "
+                "WHERE plan = $3 AND stage = $4 AND device = $5 AND status = $6",
+                {device.status, device.message, device.plan, device.stage, device.device, from}));
+  return changed == 1;
+}
+
+Result<int64_t> StopStageDevices(Transaction& transaction, const Stage& stage,
+                                 std::span<const std::string> devices, const std::string& message) {
+  std::vector<std::vector<Value>> rows;
+  rows.reserve(devices.size());
+  for (const std::string& device : devices) {
+    rows.push_back({message, stage.plan, stage.name, device});
+  }
+  return transaction.ExecuteMany(
+      "UPDATE stage_devices SET status = 'STOPPED', message = $1 WHERE plan = $2 AND stage = $3 "
+      "AND device = $4 AND status IN ('READYTODEPLOY', 'INPROGRESS')",
+      rows);
+}
+
+Result<std::vector<std::string>> FleetDevices(Transaction& transaction, const std::string& fleet,
+                                              const std::string& after, int64_t rows_max) {
+  return ReadNames(transaction.Query(
+      "SELECT name FROM devices WHERE fleet = $1 AND name > $2 ORDER BY name LIMIT $3",
+      {fleet, after, rows_max}));
+}
+
+Result<bool> AnyDeviceNamed(Transaction& transaction, const std::string& fleet,
+                            const std::string& contains) {
+  KEDGE_TRY(const Rows rows,
+            transaction.Query("SELECT name FROM devices WHERE fleet = $1 AND name LIKE $2 LIMIT 1",
+                              {fleet, "%" + contains + "%"}));
+  return !rows.empty();
 }
 
 Result<StageDevicePage> ListStageDevices(Transaction& transaction, const StageDeviceFilter& filter,
@@ -241,11 +382,11 @@ Result<StageDevicePage> ListStageDevices(Transaction& transaction, const StageDe
   // The same device in another stage of the plan; the text stands twice because WHERE cannot name a
   // column of SELECT on both engines.
   const std::string elsewhere =
-      "(SELECT MIN(o.stage) FROM stage_devices o WHERE o.plan = d.plan AND o.device = d.device AND "
-      "o.stage <> d.stage AND o.status = 'DEPLOYED')";
-  ListStatement statement(
-      "SELECT d.plan, d.stage, d.fleet, d.device, d.status, d.message, d.reason, d.started_ms, " +
-      elsewhere + " FROM stage_devices d");
+      "(SELECT MIN(o.stage) FROM stage_devices o WHERE o.fleet = d.fleet AND o.device = d.device "
+      "AND "
+      "o.plan = d.plan AND o.stage <> d.stage AND o.status = 'DEPLOYED')";
+  ListStatement statement(std::string(kStageDeviceColumns) + ", " + elsewhere +
+                          " FROM stage_devices d");
   statement.Where("d.plan =", std::optional<std::string>(filter.plan));
   statement.Where("d.stage =", std::optional<std::string>(filter.stage));
   if (filter.exclude_deployed_elsewhere) {
@@ -257,28 +398,9 @@ Result<StageDevicePage> ListStageDevices(Transaction& transaction, const StageDe
     return Cursor{device.device, device.device};
   });
   for (size_t i = 0; i < result.page.items.size(); ++i) {
-    result.elsewhere.push_back(rows[i].TextOrNull(8));
+    result.elsewhere.push_back(rows[i].TextOrNull(9));
   }
   return result;
-}
-
-Result<std::vector<Assignment>> Assignments(Transaction& transaction, const std::string& fleet,
-                                            const std::string& device) {
-  KEDGE_TRY(const Rows rows,
-            transaction.Query(
-                "SELECT d.plan, d.stage, d.fleet, d.device, d.status, d.message, d.reason, "
-                "d.started_ms, s.deployment_name, s.policy, s.start_number FROM stage_devices d "
-                "JOIN deployment_stages s ON s.plan = d.plan AND s.name = d.stage "
-                "WHERE d.fleet = $1 AND d.device = $2 ORDER BY s.start_number DESC",
-                {fleet, device}));
-  std::vector<Assignment> assignments;
-  for (const Row& row : rows) {
-    assignments.push_back({.device = ReadStageDevice(row),
-                           .deployment_name = row.Text(8),
-                           .policy = row.Text(9),
-                           .start_number = row.Integer(10)});
-  }
-  return assignments;
 }
 
 }  // namespace kedge::store

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
+
 #include "store/tables/list_statement.h"
 
 namespace kedge::store {
@@ -36,6 +38,10 @@ struct Stage {
   std::optional<EpochMs> started;
   std::optional<int64_t> start_number;         // grows with every start of any stage
   std::optional<std::string> deployment_name;  // new with every start
+  std::string phase = "NONE";                  // fleet::Phase, what the next advance does
+  int64_t step = 0;                            // grows with every start, stop and advance
+  std::string after_device;                    // the last device that the phase has handled
+  std::string draw_limit;                      // see fleet/selection.h
   int64_t pending = 0;
   int64_t deployed = 0;
   int64_t failed = 0;
@@ -48,7 +54,8 @@ struct StageDevice {
   std::string device;
   std::string status;  // DeviceDeploymentStatus
   std::string message;
-  std::string reason;  // why the device is in the stage
+  std::string reason;                       // why the device is in the stage
+  std::optional<std::string> control_peer;  // a device outside the stage, to compare with
   EpochMs started = 0;
 };
 
@@ -57,6 +64,7 @@ struct DefinitionRow {
   std::string model_handle;
   std::string uri;
   std::string sha1;
+  std::string policy;  // FailureHandlingPolicy
 };
 
 // kAlreadyExists; kFailedPrecondition if there is no such fleet.
@@ -76,27 +84,75 @@ Result<std::optional<Stage>> FindStageOfDeployment(Transaction& transaction,
 // In the order of the plan, from position `from`, at most `rows_max`.
 Result<std::vector<Stage>> ListStages(Transaction& transaction, const std::string& plan,
                                       int64_t from, int64_t rows_max);
-// Everything but plan, name, position, selection and policy.
-Status UpdateStage(Transaction& transaction, const Stage& stage);
+// A start: everything but plan, name, position, selection and policy, with the counts as they are
+// in `stage`. False if the row's step is not `step` any more.
+Result<bool> StartStageRow(Transaction& transaction, const Stage& stage, int64_t step);
+
+// Differences of a stage's counts. Counts are changed by differences only, so that two nodes can.
+struct CountChange {
+  int64_t pending = 0;
+  int64_t deployed = 0;
+  int64_t failed = 0;
+};
+// Stores status, phase, step, after_device and draw_limit of `stage`, and the change of its counts.
+// False if the row's step is not `step` any more, or its deployment another one.
+Result<bool> AdvanceStageRow(Transaction& transaction, const Stage& stage, int64_t step,
+                             const CountChange& change);
+Status ChangeCounts(Transaction& transaction, const std::string& plan, const std::string& stage,
+                    const CountChange& change);
+Status SetStageStatus(Transaction& transaction, const std::string& plan, const std::string& stage,
+                      const std::string& status);
+// Stages with a phase other than NONE, oldest start first.
+Result<std::vector<Stage>> MovingStages(Transaction& transaction, int64_t rows_max);
+// Larger than any given before.
 Result<int64_t> NextStartNumber(Transaction& transaction);
+
+// What an advance of a stage did, for the record: rows are only added.
+struct StageAdvance {
+  std::string deployment_name;
+  int64_t step = 0;   // after it
+  int64_t token = 0;  // of the lease it was made under; 0: by the request that started or stopped
+  std::string node;
+  int64_t devices = 0;
+  EpochMs time = 0;
+};
+Status InsertStageAdvance(Transaction& transaction, const StageAdvance& advance);
+
+// The stage and what is left of its devices; the plan and what is left of its stages.
+Status DeleteStage(Transaction& transaction, const std::string& plan, const std::string& stage);
+Status DeletePlan(Transaction& transaction, const std::string& plan);
 
 Status InsertDefinition(Transaction& transaction, const std::string& deployment_name,
                         const DefinitionRow& definition);
 Result<std::vector<DefinitionRow>> Definitions(Transaction& transaction,
                                                const std::string& deployment_name);
+// Definitions and recorded advances of deployments that no stage and no device refers to.
+Status DeleteUnusedDeployments(Transaction& transaction);
 
-Status InsertStageDevice(Transaction& transaction, const StageDevice& device);
-// All devices of a stage, before it is started anew.
-Status DeleteStageDevices(Transaction& transaction, const std::string& plan,
-                          const std::string& stage);
+Status InsertStageDevices(Transaction& transaction, std::span<const StageDevice> devices);
+// At most `rows_max` devices of a stage; how many there were.
+Result<int64_t> DeleteStageDevices(Transaction& transaction, const std::string& plan,
+                                   const std::string& stage, int64_t rows_max);
 Result<std::optional<StageDevice>> FindStageDevice(Transaction& transaction,
                                                    const std::string& plan,
                                                    const std::string& stage,
                                                    const std::string& device);
-Status UpdateStageDevice(Transaction& transaction, const StageDevice& device);
-// READYTODEPLOY and INPROGRESS of a stage become STOPPED.
-Status StopStageDevices(Transaction& transaction, const std::string& plan, const std::string& stage,
-                        const std::string& message);
+// Names of devices that are READYTODEPLOY or INPROGRESS, in order, after a name.
+Result<std::vector<std::string>> PendingStageDevices(Transaction& transaction, const Stage& stage,
+                                                     const std::string& after, int64_t rows_max);
+// Sets status and message. False if the row's status is not `from` any more.
+Result<bool> MoveStageDevice(Transaction& transaction, const StageDevice& device,
+                             const std::string& from);
+// READYTODEPLOY and INPROGRESS become STOPPED; how many did.
+Result<int64_t> StopStageDevices(Transaction& transaction, const Stage& stage,
+                                 std::span<const std::string> devices, const std::string& message);
+// Names of a fleet's devices in order, after a name.
+Result<std::vector<std::string>> FleetDevices(Transaction& transaction, const std::string& fleet,
+                                              const std::string& after, int64_t rows_max);
+// True if a device of the fleet has this text in its name.
+Result<bool> AnyDeviceNamed(Transaction& transaction, const std::string& fleet,
+                            const std::string& contains);
+
 struct StageDeviceFilter {
   std::string plan;
   std::string stage;
@@ -110,16 +166,5 @@ struct StageDevicePage {
 };
 Result<StageDevicePage> ListStageDevices(Transaction& transaction, const StageDeviceFilter& filter,
                                          const Page& page);
-
-// A started deployment of one device.
-struct Assignment {
-  StageDevice device;
-  std::string deployment_name;
-  std::string policy;
-  int64_t start_number = 0;
-};
-// Newest start first.
-Result<std::vector<Assignment>> Assignments(Transaction& transaction, const std::string& fleet,
-                                            const std::string& device);
 
 }  // namespace kedge::store

@@ -6,8 +6,9 @@
 namespace kedge::store {
 namespace {
 
-constexpr std::array<DeviceTable, 7> kTables = {{{"access_keys"},
+constexpr std::array<DeviceTable, 8> kTables = {{{"access_keys"},
                                                  {"command_devices"},
+                                                 {"desired_models"},
                                                  {"device_models"},
                                                  {"device_state"},
                                                  {"events"},

@@ -12,6 +12,7 @@
 #include "agent/monitor/heartbeat_loop.h"
 #include "agent/monitor/start_pages.h"
 #include "agent/service/grpc_server.h"
+#include "agent/update/roots_keeper.h"
 #include "agent/update/update_loop.h"
 #include "base/flags.h"
 #include "base/log.h"
@@ -60,6 +61,11 @@ CaptureOptions MakeCaptureOptions(const Config& config) {
           .embed_bytes_max = static_cast<uint64_t>(config.capture_embed_bytes_max)};
 }
 
+// Where the chain of trusted keys is kept; nowhere without a data folder.
+Path RootsFile(const Config& config) {
+  return config.local_root_path.empty() ? Path() : Path(config.local_root_path) / "roots.json";
+}
+
 // Null without a folder for deployments, or if the folder belongs to a newer agent.
 Result<std::unique_ptr<DeviceStore>> OpenStore(FileSystem& disk, const Config& config) {
   if (config.local_root_path.empty()) return std::unique_ptr<DeviceStore>();
@@ -83,10 +89,16 @@ Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   const SystemClock clock;
   KEDGE_TRY(const Config config, ReadConfig(disk, arguments.config));
   if (config.log_verbose) SetLogLevel(LogLevel::kDebug);
-  KEDGE_TRY(const trust::TrustedRoots roots,
-            trust::TrustedRoots::Load(config.root_certs_path, /*require_read_only=*/true));
+  RootsKeeper keeper(disk, config.root_certs_path, RootsFile(config));
+  KEDGE_TRY_STATUS(keeper.Open());
+  const trust::TrustedRoots& roots = keeper.roots();
   KEDGE_TRY(const std::unique_ptr<DeviceStore> store, OpenStore(disk, config));
-  KEDGE_TRY(const std::unique_ptr<Link> link, Link::Make(disk, config, clock));
+  KEDGE_TRY(const std::unique_ptr<Link> link,
+            Link::Make(disk, config, clock, [&keeper](const auto& documents) {
+              const Status status = keeper.Offer(documents);
+              if (!status)
+                LogError("trusted keys stay as they are", {{"why", status.error().message}});
+            }));
 
   Doorbell update_bell, heartbeat_bell;
   std::unique_ptr<Updater> updater;  // before the registry: its models report here until they end

@@ -190,8 +190,16 @@ json::Value ToJson(const Contact& contact) {
 }
 
 json::Value ToJson(const DeviceRegistration& registration) {
-  return json::Object{{"DeviceRegistration", registration.registration},
+  json::Object object{{"DeviceRegistration", registration.registration},
                       {"CacheTTL", std::to_string(registration.cache_ttl_seconds)}};
+  if (!registration.roots_documents.empty()) {
+    json::Array documents;
+    for (const std::string& document : registration.roots_documents) {
+      documents.emplace_back(json::Object{{"Document", document}});
+    }
+    object.Set("RootsDocuments", std::move(documents));
+  }
+  return object;
 }
 
 json::Value ToJson(const std::vector<EdgeDeployment>& deployments) {
@@ -281,6 +289,9 @@ Result<DeviceRegistration> ParseDeviceRegistration(const json::Value& value) {
   if (!ttl.empty() && (error != std::errc() || end != ttl.data() + ttl.size() ||
                        registration.cache_ttl_seconds < 0))
     reader.Fail("CacheTTL", "is not a number of seconds");
+  reader.Array("RootsDocuments", kRootsDocumentsMax, [&](ObjectReader& entry) {
+    registration.roots_documents.push_back(entry.String("Document", true));
+  });
   KEDGE_TRY_STATUS(reader.status());
   return registration;
 }

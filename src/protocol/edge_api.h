@@ -29,6 +29,7 @@ constexpr size_t kCommandsMax = 16;                // in one answer
 constexpr size_t kCommandOutputBytesMax = 60'000;  // longer ones are cut
 constexpr size_t kDeploymentsMax = 64;             // in one answer
 constexpr size_t kDefinitionsMax = 64;             // in one deployment
+constexpr size_t kRootsDocumentsMax = 256;         // in one answer
 constexpr size_t kHeartbeatModelsMax = 64;         // in one heartbeat
 constexpr size_t kHeartbeatMetricsMax = 256;       // of the agent, and of each model
 constexpr size_t kHeartbeatBytesMax = 256 << 10;   // of its JSON text
@@ -55,6 +56,9 @@ struct DeviceIdentity {
 struct DeviceRegistration {
   std::string registration;       // free text; see IsRegistered
   int64_t cache_ttl_seconds = 0;  // a decimal string on the wire
+  // Ours: the documents by which the trusted keys change (trust/roots_update.h), oldest first, if
+  // there are any. Old agents ignore them.
+  std::vector<std::string> roots_documents;
   friend bool operator==(const DeviceRegistration&, const DeviceRegistration&) = default;
 };
 

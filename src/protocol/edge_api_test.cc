@@ -57,6 +57,8 @@ TEST(EdgeApi, RegistrationCarriesItsLifetimeAsAString) {
   EXPECT_EQ(json::Write(ToJson(registration)),
             R"({"DeviceRegistration":"REGISTERED","CacheTTL":"300"})");
   EXPECT_EQ(*ParseDeviceRegistration(ToJson(registration)), registration);
+  const DeviceRegistration rotated{std::string(kRegistered), 300, {"one", "two"}};
+  EXPECT_EQ(*ParseDeviceRegistration(ToJson(rotated)), rotated);
 }
 
 TEST(EdgeApi, RegistrationWordsInAnyCase) {

@@ -467,3 +467,10 @@ CREATE TABLE stage_advances (
   at_ms bigint NOT NULL,
   PRIMARY KEY (deployment_name, step, token)
 );
+
+-- The documents by which the keys that devices trust change: docs/formats/roots.md.
+CREATE TABLE roots_documents (
+  version bigint PRIMARY KEY NOT NULL,
+  document text NOT NULL,
+  created_ms bigint NOT NULL
+);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <map>
+#include <mutex>
+#include <shared_mutex>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -46,6 +48,7 @@ Result<std::vector<Path>> RootFiles(const Path& path, bool require_read_only) {
 }  // namespace
 
 struct TrustedRoots::State {
+  mutable std::shared_mutex mutex;
   std::map<std::string, openssl::Key, std::less<>> keys;  // by key id
 };
 
@@ -79,13 +82,22 @@ Status TrustedRoots::Add(std::string_view certificate_pem) {
   return {};
 }
 
-size_t TrustedRoots::size() const { return state_->keys.size(); }
+void TrustedRoots::Replace(TrustedRoots others) {
+  const std::unique_lock lock(state_->mutex);
+  state_->keys = std::move(others.state_->keys);
+}
+
+size_t TrustedRoots::size() const {
+  const std::shared_lock lock(state_->mutex);
+  return state_->keys.size();
+}
 
 Status TrustedRoots::Verify(std::string_view key_id, Bytes message, Bytes signature) const {
+  const std::shared_lock lock(state_->mutex);
   const auto found = state_->keys.find(key_id);
   if (found == state_->keys.end()) {
     return PermissionDenied("signed by the unknown key '" + std::string(key_id.substr(0, 64)) +
-                            "', none of " + std::to_string(size()) + " trusted roots");
+                            "', none of " + std::to_string(state_->keys.size()) + " trusted roots");
   }
   if (!openssl::IsCanonicalSignature(signature))
     return PermissionDenied("signature is not strict DER with low s");

@@ -90,16 +90,15 @@ Result<RootsChain> FollowRootsUpdates(TrustedRoots configured,
     KEDGE_TRY(const Envelope envelope, ParseEnvelope(document));
     KEDGE_TRY(const RootsUpdate update, ParsePayload(envelope.payload));
     if (update.version <= chain.version) continue;
-    if (update.version != chain.version + 1) {
-      return InvalidArgument("roots document " + std::to_string(update.version) + " follows " +
-                             std::to_string(chain.version));
-    }
-    KEDGE_TRY_STATUS(chain.roots.Verify(
+    const Status trusted = chain.roots.Verify(
         envelope.key_id, AsBytes(PreAuthenticationEncoding(kRootsPayloadType, envelope.payload)),
-        envelope.signature));
+        envelope.signature);
+    if (!trusted) continue;
     TrustedRoots next;
     for (const std::string& pem : update.certificates) KEDGE_TRY_STATUS(next.Add(pem));
-    chain = {.version = update.version, .roots = std::move(next)};
+    chain.version = update.version;
+    chain.roots = std::move(next);
+    chain.counted.push_back(document);
   }
   return chain;
 }

@@ -41,7 +41,7 @@ Result<KeyPair> GenerateKeyPair(std::string_view common_name, EpochMs now, int d
 // the PEM text of the SubjectPublicKeyInfo, hexadecimal, as OpenSSF Model Signing's reference
 // implementation writes it. Only their keys count: dates are not checked, because a device's clock
 // may be wrong by years, and names and issuers say nothing about a trusted key.
-// Thread-safe for const access.
+// Thread-safe for const access and Replace().
 class TrustedRoots {
  public:
   TrustedRoots();
@@ -54,6 +54,8 @@ class TrustedRoots {
   // *.pem, kInvalidArgument for another content, kResourceExhausted above 64 roots.
   static Result<TrustedRoots> Load(const std::string& path, bool require_read_only);
   Status Add(std::string_view certificate_pem);
+  // These roots instead, for verifications that begin from now on.
+  void Replace(TrustedRoots others);
   size_t size() const;
   // kPermissionDenied unless a root with this key id made the signature (strict DER, low-S) over
   // the message.

@@ -55,8 +55,8 @@ std::unique_ptr<http::Transport> Link::NewTransport(const Config& config) {
   return http::MakeCurlTransport({.ca_file = config.ca_file});
 }
 
-Result<std::unique_ptr<Link>> Link::Make(FileSystem& disk, const Config& config,
-                                         const Clock& clock) {
+Result<std::unique_ptr<Link>> Link::Make(FileSystem& disk, const Config& config, const Clock& clock,
+                                         Registration::OnRoots on_roots) {
   const bool has_key = !config.credentials_path.empty();
   const bool has_certificate = !config.certificate_file.empty();
   if (config.provider == "None" || (!has_key && !has_certificate)) return std::unique_ptr<Link>();
@@ -76,7 +76,8 @@ Result<std::unique_ptr<Link>> Link::Make(FileSystem& disk, const Config& config,
       std::make_unique<EdgeClient>(*link->heartbeat_transport_, clock, link->options);
   link->update_client =
       std::make_unique<EdgeClient>(*link->update_transport_, clock, link->options);
-  link->registration = std::make_unique<Registration>(*link->heartbeat_client, clock);
+  link->registration =
+      std::make_unique<Registration>(*link->heartbeat_client, clock, std::move(on_roots));
   return link;
 }
 

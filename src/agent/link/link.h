@@ -23,9 +23,9 @@ namespace kedge::agent {
 class Link {
  public:
   // Null without a server in the configuration. kInvalidArgument for files that do not fit; errors
-  // of the disk. Borrows disk and clock.
+  // of the disk. Borrows disk and clock. `on_roots` gets the documents of trusted keys.
   static Result<std::unique_ptr<Link>> Make(FileSystem& disk, const Config& config,
-                                            const Clock& clock);
+                                            const Clock& clock, Registration::OnRoots on_roots);
 
   EdgeClientOptions options;
   std::atomic<bool> stopping{false};

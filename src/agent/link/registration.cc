@@ -15,6 +15,7 @@ bool Registration::IsActive() {
     asking_ = true;
   }
   const auto answer = client_.GetDeviceRegistration();
+  if (answer && !answer->roots_documents.empty()) on_roots_(answer->roots_documents);
   std::lock_guard lock(mutex_);
   asking_ = false;
   if (!answer) {

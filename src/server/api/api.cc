@@ -30,6 +30,7 @@ Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context
   AddModelRoutes(api->router_, api->context_);
   AddServerStatusRoutes(api->router_, api->context_);
   AddDeviceRoutes(api->router_, api->context_);
+  AddSigningKeyRoutes(api->router_, api->context_);
   AddErasureRoutes(api->router_, api->context_);
   AddEnrolmentRoutes(api->router_, api->context_);
   AddClaimTokenRoutes(api->router_, api->context_);

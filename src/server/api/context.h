@@ -104,6 +104,7 @@ void AddImportRoutes(Router& router, const Context& context);
 void AddModelRoutes(Router& router, const Context& context);
 void AddServerStatusRoutes(Router& router, const Context& context);
 void AddDeviceRoutes(Router& router, const Context& context);
+void AddSigningKeyRoutes(Router& router, const Context& context);
 void AddErasureRoutes(Router& router, const Context& context);
 void AddEnrolmentRoutes(Router& router, const Context& context);
 void AddClaimTokenRoutes(Router& router, const Context& context);

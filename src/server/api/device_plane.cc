@@ -7,6 +7,7 @@
 #include "server/api/paging.h"
 #include "server/api/rollout.h"
 #include "server/api/wire.h"
+#include "server/keys/signing_rotation.h"
 #include "store/tables/commands.h"
 
 namespace kedge::server {
@@ -17,16 +18,15 @@ constexpr int64_t kCommandsOfAnswer = 16;
 
 Result<json::Value> GetDeviceRegistration(const Context& context, const Call& call) {
   const Input input = call.input();
-  bool registered = false;
+  protocol::DeviceRegistration answer{.cache_ttl_seconds = kRegistrationTtlSeconds};
   KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(const auto device, store::FindDevice(transaction, input.Text("DeviceFleetName"),
                                                    input.Text("DeviceName")));
-    registered = device.has_value();
+    answer.registration = device ? protocol::kRegistered : protocol::kNotRegistered;
+    KEDGE_TRY(answer.roots_documents, RootsDocuments(transaction));
     return {};
   }));
-  return protocol::ToJson(protocol::DeviceRegistration{
-      .registration = std::string(registered ? protocol::kRegistered : protocol::kNotRegistered),
-      .cache_ttl_seconds = kRegistrationTtlSeconds});
+  return protocol::ToJson(answer);
 }
 
 json::Array CommandsJson(const std::vector<store::CommandDevice>& commands) {

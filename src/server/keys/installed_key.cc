@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/keys/installed_key.h"
 
-#include "store/tables/sealed_keys.h"
-
 namespace kedge::server {
 namespace {
 
@@ -23,7 +21,7 @@ Result<InstalledKey> LoadInstalledKey(store::Store& store, const Keyring& keyrin
   if (keys.empty()) return NotFound("there is no key for " + std::string(purpose));
   const store::SealedKey& newest = keys.front();
   InstalledKey key{.certificate_pem = newest.certificate};
-  KEDGE_TRY(key.key_pem, keyring.Open(SealPurpose(purpose, newest.number), newest.sealed));
+  KEDGE_TRY(key.key_pem, OpenInstalledKey(keyring, newest));
   return key;
 }
 
@@ -33,11 +31,20 @@ Status InstallFirstKey(store::Store& store, const Keyring& keyring, std::string_
                        .number = 1,
                        .certificate = key.certificate_pem,
                        .created = now};
-  KEDGE_TRY(row.sealed, keyring.Seal(SealPurpose(purpose, row.number), key.key_pem));
+  KEDGE_TRY_STATUS(SealInstalledKey(keyring, key.key_pem, row));
   const Status inserted = store.Write(
       [&](store::Transaction& transaction) { return store::InsertSealedKey(transaction, row); });
   if (!inserted && inserted.error().code == Code::kAlreadyExists) return {};
   return inserted;
+}
+
+Status SealInstalledKey(const Keyring& keyring, const std::string& key_pem, store::SealedKey& row) {
+  KEDGE_TRY(row.sealed, keyring.Seal(SealPurpose(row.purpose, row.number), key_pem));
+  return {};
+}
+
+Result<std::string> OpenInstalledKey(const Keyring& keyring, const store::SealedKey& row) {
+  return keyring.Open(SealPurpose(row.purpose, row.number), row.sealed);
 }
 
 }  // namespace kedge::server

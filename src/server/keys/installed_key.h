@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "server/keys/keyring.h"
 #include "store/store.h"
+#include "store/tables/sealed_keys.h"
 
 namespace kedge::server {
 
@@ -29,5 +30,9 @@ Result<InstalledKey> LoadInstalledKey(store::Store& store, const Keyring& keyrin
 // dropped.
 Status InstallFirstKey(store::Store& store, const Keyring& keyring, std::string_view purpose,
                        const InstalledKey& key, EpochMs now);
+
+// Seals a private key into its row, whose purpose and number must be set, and opens it again.
+Status SealInstalledKey(const Keyring& keyring, const std::string& key_pem, store::SealedKey& row);
+Result<std::string> OpenInstalledKey(const Keyring& keyring, const store::SealedKey& row);
 
 }  // namespace kedge::server

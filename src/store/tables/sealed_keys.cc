@@ -29,4 +29,10 @@ Result<std::vector<SealedKey>> ListSealedKeys(Transaction& transaction,
   return keys;
 }
 
+Status DeleteSealedKeys(Transaction& transaction, const std::string& purpose) {
+  KEDGE_TRY([[maybe_unused]] const int64_t rows,
+            transaction.Execute("DELETE FROM sealed_keys WHERE purpose = $1", {purpose}));
+  return {};
+}
+
 }  // namespace kedge::store

@@ -21,4 +21,7 @@ Status InsertSealedKey(Transaction& transaction, const SealedKey& key);
 // All of a purpose, the newest first.
 Result<std::vector<SealedKey>> ListSealedKeys(Transaction& transaction, const std::string& purpose);
 
+// All of a purpose.
+Status DeleteSealedKeys(Transaction& transaction, const std::string& purpose);
+
 }  // namespace kedge::store

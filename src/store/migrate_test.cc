@@ -98,6 +98,11 @@ std::string PrintedShapes(Store& store) {
   return text;
 }
 
+// Columns whose former content a migration drops on purpose.
+bool IsDropped(const std::string& table, const std::string& column) {
+  return table == "deployment_stages" && column == "message";  // 0006: told from the counts since
+}
+
 // Every row of `before` is there, with the same values in the columns that it had.
 void ExpectKept(const Content& before, const Content& after) {
   for (const auto& [table, rows] : before) {
@@ -107,6 +112,7 @@ void ExpectKept(const Content& before, const Content& after) {
     for (const auto& row : rows) {
       const auto kept = [&](const std::map<std::string, Value>& other) {
         return std::all_of(row.begin(), row.end(), [&](const auto& cell) {
+          if (IsDropped(table, cell.first)) return true;
           const auto same = other.find(cell.first);
           return same != other.end() && same->second == cell.second;
         });

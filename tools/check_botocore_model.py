@@ -28,6 +28,7 @@ DIFFERENT = {
     "GetDeployments*.Commands extra": "ours",
     "GetDeployments.PeriodMs extra": "ours",
     "*NextContactMs extra": "ours",
+    "*RootsDocuments extra": "ours",
     "SendHeartbeat.* extra": "ours; other servers ignore them",
     "*MaxResults min": "0 elements are no page",
     "*Percentage min": "no negative share",

@@ -10,6 +10,7 @@ the test, but for those that a client does not have. Exit code 77: the client or
 SPDX-License-Identifier: Apache-2.0
 """
 import glob
+import fcntl
 import hashlib
 import json
 import os
@@ -121,8 +122,15 @@ class Node:
         with open(os.path.join(source, "package-lock.json"), "rb") as lock:
             digest = hashlib.sha256(lock.read()).hexdigest()[:16]
         folder = os.path.join(BUILD, "test", f"node-{digest}")
+        os.makedirs(folder, exist_ok=True)
+        with open(folder + ".lock", "w", encoding="utf-8") as lock:  # the tests of both engines may come at once
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            Node.install_into(folder, source)
+        return folder
+
+    @staticmethod
+    def install_into(folder, source):
         if not os.path.exists(os.path.join(folder, "installed")):
-            os.makedirs(folder, exist_ok=True)
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(os.path.join(source, name), folder)
             done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, text=True,
@@ -132,7 +140,6 @@ class Node:
             with open(os.path.join(folder, "installed"), "w", encoding="utf-8"):
                 pass
         shutil.copy(os.path.join(source, "drive.mjs"), folder)
-        return folder
 
     def call(self, service, operation, request, pages=None):
         line = {"service": service, "operation": operation, "input": request}

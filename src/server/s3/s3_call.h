@@ -95,5 +95,9 @@ void KeepChecksums(const std::vector<ClientChecksums::Named>& checksums,
 
 // NotImplemented for a header that asks for something the store does not keep.
 Status RefuseUnsupportedHeaders(const http::Request& request);
+// Commits on If-None-Match: * or If-Match with one ETag, if the request, which was not refused
+// above, has them. PreconditionFailed if the object is there, or another one.
+Result<blob::ObjectInfo> CommitOnCondition(const http::Request& request,
+                                           blob::ObjectWriter& writer);
 
 }  // namespace kedge::server

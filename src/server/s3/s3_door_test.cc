@@ -480,6 +480,11 @@ TEST_F(S3DoorTest, ConditionsOfTimeAndAbsence) {
   EXPECT_EQ(Send("PUT", "/bucket/k", "y", {{"If-None-Match", "*"}}).status, 412);
   EXPECT_EQ(CodeOf(Send("PUT", "/bucket/k", "y", {{"If-None-Match", "\"a\""}})), "NotImplemented");
   EXPECT_EQ(BodyOf(Send("GET", "/bucket/k")), "x");
+  const std::string first = Send("HEAD", "/bucket/k").headers.Get("ETag");
+  ASSERT_EQ(Send("PUT", "/bucket/k", "z", {{"If-Match", first}}).status, 200);
+  EXPECT_EQ(CodeOf(Send("PUT", "/bucket/k", "y", {{"If-Match", first}})), "PreconditionFailed");
+  EXPECT_EQ(CodeOf(Send("PUT", "/bucket/none", "y", {{"If-Match", first}})), "PreconditionFailed");
+  EXPECT_EQ(BodyOf(Send("GET", "/bucket/k")), "z");
   const std::string etag = Send("HEAD", "/bucket/k").headers.Get("ETag");
   const std::string now = http::FormatHttpDate(clock_.NowMs());
   const std::string before = http::FormatHttpDate(clock_.NowMs() - 1000);

@@ -330,8 +330,7 @@ Result<std::string> PutTogether(const S3Call& call, const Upload& upload,
   KEDGE_TRY(const auto kept, checksums.Check({}));
   KeepChecksums(kept, *writer);
   writer->SetEtag(std::move(etag));
-  if (call.request.headers.Find("If-None-Match") != nullptr) writer->OnlyIfAbsent();
-  KEDGE_TRY(const blob::ObjectInfo info, writer->Commit());
+  KEDGE_TRY(const blob::ObjectInfo info, CommitOnCondition(call.request, *writer));
   const std::string done =
       json::Write(json::Object{{"bucket", call.bucket}, {"key", call.key}, {"etag", info.etag}});
   KEDGE_TRY([[maybe_unused]] const blob::ObjectInfo kept_done,

@@ -191,8 +191,7 @@ S3Result PutObject(const S3Call& call) {
   KEDGE_TRY(const std::unique_ptr<blob::ObjectWriter> writer,
             call.store().Create(call.name(), std::move(attributes)));
   KEDGE_TRY_STATUS(ReceiveBody(call, *writer));
-  if (call.request.headers.Find("If-None-Match") != nullptr) writer->OnlyIfAbsent();
-  KEDGE_TRY(const blob::ObjectInfo info, writer->Commit());
+  KEDGE_TRY(const blob::ObjectInfo info, CommitOnCondition(call.request, *writer));
   http::Response response;
   ShowChecksums(info.attributes, response);
   response.headers.Set("ETag", Quoted(info.etag));
@@ -210,8 +209,7 @@ S3Result CopyObject(const S3Call& call) {
             call.store().Create(call.name(), std::move(attributes)));
   KEDGE_TRY_STATUS(CopyRange(source.file.get(), {0, source.info.bytes},
                              [&](Bytes piece) { return writer->Append(piece); }));
-  if (call.request.headers.Find("If-None-Match") != nullptr) writer->OnlyIfAbsent();
-  KEDGE_TRY(const blob::ObjectInfo info, writer->Commit());
+  KEDGE_TRY(const blob::ObjectInfo info, CommitOnCondition(call.request, *writer));
   XmlWriter xml("CopyObjectResult", kS3Namespace);
   xml.Leaf("LastModified", FormatIso8601(info.modified));
   xml.Leaf("ETag", Quoted(info.etag));

@@ -38,7 +38,6 @@ constexpr Unsupported kUnsupported[] = {
     {"x-amz-grant-full-control", ""},
     {"x-amz-grant-read", ""},
     {"If-None-Match", "*"},
-    {"If-Match", ""},
     {"x-amz-copy-source-if-match", ""},
     {"x-amz-copy-source-if-none-match", ""},
     {"x-amz-copy-source-if-modified-since", ""},
@@ -58,6 +57,11 @@ std::string WithoutAwsChunked(std::string value) {
   return begin == std::string::npos ? "" : value.substr(begin);
 }
 
+// "\"0123\"": in quotes and alone.
+bool IsOneEtag(std::string_view text) {
+  return text.size() > 2 && text.front() == '"' && text.find('"', 1) == text.size() - 1;
+}
+
 }  // namespace
 
 Status RefuseUnsupportedHeaders(const http::Request& request) {
@@ -67,7 +71,22 @@ Status RefuseUnsupportedHeaders(const http::Request& request) {
       return S3Error("NotImplemented",
                      "header '" + std::string(unsupported.header) + "' is not implemented");
   }
+  const std::string* if_match = request.headers.Find("If-Match");
+  if (if_match != nullptr && !IsOneEtag(*if_match))
+    return S3Error("NotImplemented", "header 'If-Match' is implemented for one ETag only");
   return {};
+}
+
+Result<blob::ObjectInfo> CommitOnCondition(const http::Request& request,
+                                           blob::ObjectWriter& writer) {
+  if (request.headers.Find("If-None-Match") != nullptr) writer.OnlyIfAbsent();
+  const std::string* if_match = request.headers.Find("If-Match");
+  if (if_match != nullptr) writer.OnlyIfEtag(if_match->substr(1, if_match->size() - 2));
+  auto info = writer.Commit();
+  if (!info && if_match != nullptr && info.error().code == Code::kAborted) {
+    return S3Error("PreconditionFailed", "the object is not the one that was named");
+  }
+  return info;
 }
 
 Result<blob::ObjectAttributes> AttributesOf(const http::Request& request) {

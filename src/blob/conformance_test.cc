@@ -183,10 +183,10 @@ TEST_P(BlobStoreConformance, IsPutOnlyOverTheEtagThatWasSeen) {
   ASSERT_TRUE(Put("k", "first"));
   const std::string seen = store_->Head({"bucket", "k"})->etag;
   const auto second = put("second", seen);
+  if (GetParam() == "s3" && !second && second.error().code == Code::kUnimplemented)
+    GTEST_SKIP() << "skipped: this S3 server has no If-Match on PUT";
   ASSERT_TRUE(second) << second.error().message;
   const auto third = put("third", seen);
-  if (GetParam() == "s3" && (third || third.error().code == Code::kUnimplemented))
-    GTEST_SKIP() << "skipped: this S3 server has no If-Match on PUT";
   EXPECT_EQ(third.error().code, Code::kAborted);
   EXPECT_EQ(Get("k"), "second");
   ASSERT_TRUE(store_->Delete({"bucket", "k"}));

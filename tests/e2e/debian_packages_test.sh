@@ -45,11 +45,7 @@ ok "the units shut the services off"
 sed "s#/var/lib/kedge#$work/data#; s#127.0.0.1:8080#127.0.0.1:0#" "$work/root/etc/kedge/server.toml" >"$work/server.toml"
 "$work/root/usr/bin/kedge-server" serve --config "$work/server.toml" >"$work/out" 2>"$work/log" &
 server_pid=$!
-for _ in $(seq 600); do
-  grep -q '^listening on' "$work/out" && break
-  kill -0 "$server_pid" 2>/dev/null || { cat "$work/log"; fail "the packaged server ended"; }
-  sleep 0.05
-done
+until grep -q '^listening on' "$work/out"; do kill -0 "$server_pid" 2>/dev/null || { cat "$work/log"; fail "the packaged server ended"; }; done
 set -a; . "$work/data/administrator.env"; set +a
 AWS_DEFAULT_REGION=us-east-1 /usr/bin/aws sagemaker list-device-fleets --endpoint-url "$(sed -n 's/^listening on //p' "$work/out")" >"$work/fleets"
 grep -q '"DeviceFleetSummaries": \[\]' "$work/fleets" || fail "answer: $(cat "$work/fleets")"

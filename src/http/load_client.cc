@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "base/crypto/openssl_owners.h"
 #include "base/file.h"
 #include "http/http.h"
 
@@ -27,19 +28,13 @@ constexpr size_t kReadBytes = 16 << 10;
 constexpr size_t kAnswerBytesMax = 1 << 20;
 constexpr int kEventsMax = 512;
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
+using openssl::Bio;
+using openssl::Certificate;
+using openssl::Deleter;
+using openssl::Key;
 using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using Session = std::unique_ptr<SSL, Deleter<SSL_free>>;
 using Ticket = std::unique_ptr<SSL_SESSION, Deleter<SSL_SESSION_free>>;
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 
 Bio TextBio(const std::string& text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));

@@ -75,20 +75,11 @@ std::string CommonName(X509_NAME* name) {
 }
 
 std::vector<std::string> UrisOf(X509_REQ* request) {
-  std::vector<std::string> uris;
   STACK_OF(X509_EXTENSION)* extensions = X509_REQ_get_extensions(request);
-  auto* names = static_cast<GENERAL_NAMES*>(
-      X509V3_get_d2i(extensions, NID_subject_alt_name, nullptr, nullptr));
-  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
-    if (name->type != GEN_URI) continue;
-    const ASN1_IA5STRING* uri = name->d.uniformResourceIdentifier;
-    uris.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)),
-                      static_cast<size_t>(ASN1_STRING_length(uri)));
-  }
-  GENERAL_NAMES_free(names);
+  const kedge::openssl::GeneralNames names(static_cast<GENERAL_NAMES*>(
+      X509V3_get_d2i(extensions, NID_subject_alt_name, nullptr, nullptr)));
   sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-  return uris;
+  return kedge::openssl::UrisOf(names.get());
 }
 
 Result<ByteBuffer> PublicKeyDer(EVP_PKEY* key) {

@@ -14,24 +14,19 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/crypto/openssl_owners.h"
 #include "base/result.h"
 
 namespace kedge::trust::openssl {
 
-template <auto kFree>
-struct Deleter {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using kedge::openssl::Bio;
+using kedge::openssl::Certificate;
+using kedge::openssl::Deleter;
+using kedge::openssl::Key;
 using BigNumber = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
 using EcdsaSignature = std::unique_ptr<ECDSA_SIG, Deleter<ECDSA_SIG_free>>;
 using Group = std::unique_ptr<EC_GROUP, Deleter<EC_GROUP_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 
 // `doing`: "reading the certificate". The text of OpenSSL's own error is added, and its queue
 // emptied.

@@ -23,8 +23,8 @@ constexpr int kLongest = 20000;      // samples after it
 constexpr double kPeriod = 2592000;  // samples in 30 days at 1 Hz
 
 // Thresholds at one alarm in 2,592,000 samples.
-constexpr double kPageHinkleyThreshold = 100;
-constexpr double kAdwinThreshold = 10;
+constexpr double kPageHinkleyThreshold = 97.8;
+constexpr double kAdwinThreshold = 6.4;
 constexpr double kKswinThreshold = 22;
 constexpr double kPageHinkleyTolerance = 0.05;
 

@@ -13,7 +13,7 @@
 
 #include <array>
 #include <cstddef>
-#include <span>
+#include <type_traits>
 
 namespace kedge::stats {
 
@@ -23,8 +23,9 @@ inline constexpr size_t kCuts = kNumericBins - 1;
 // Ascending, finite; equal neighbours are allowed.
 using Cuts = std::array<double, kCuts>;
 
-// The number of cuts <= x. Four comparisons, no branch. x must not be NaN.
-inline size_t BinOf(const Cuts& cuts, double x) {
+// The number of cuts <= x. Four comparisons, no branch. x must not be NaN. T: double or float.
+template <class T>
+size_t BinOf(const std::array<T, kCuts>& cuts, std::type_identity_t<T> x) {
   size_t bin = static_cast<size_t>(x >= cuts[7]) * 8;
   bin += static_cast<size_t>(x >= cuts[bin + 3]) * 4;
   bin += static_cast<size_t>(x >= cuts[bin + 1]) * 2;

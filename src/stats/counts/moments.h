@@ -30,9 +30,12 @@ struct Moments {
 
   // `value`: finite. `per_deviation`: kMomentUnit / deviation of the baseline.
   void Observe(double value, double mean, double per_deviation) {
+    ObserveUnits((value - mean) * per_deviation);
+  }
+  // The same with (value - mean) * per_deviation, which may be infinite.
+  void ObserveUnits(double exact) {
     const double scaled =
-        std::clamp((value - mean) * per_deviation, -static_cast<double>(kMomentMax),
-                   static_cast<double>(kMomentMax));
+        std::clamp(exact, -static_cast<double>(kMomentMax), static_cast<double>(kMomentMax));
     const auto units = static_cast<int32_t>(scaled + (scaled < 0 ? -0.5 : 0.5));
     ++values;
     sum += units;

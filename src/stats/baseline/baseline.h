@@ -21,10 +21,13 @@ inline constexpr size_t kFeatureNameBytesMax = 128;
 inline constexpr size_t kCategoryBytesMax = 64;
 inline constexpr size_t kNamedCategoriesMax = kCategoryBinsMax - 2;  // the most frequent
 inline constexpr size_t kOtherCategoriesMax = 224;                   // known, counted as "other"
+inline constexpr uint64_t kBaselineRowsMax = uint64_t{1} << 48;
+inline constexpr uint64_t kCalibrationRowsMax = uint64_t{1} << 40;
+inline constexpr uint32_t kStrideMax = 1'000'000;
 inline constexpr size_t kHours = 24;
 inline constexpr size_t kCalibrationBins = 16;
 
-// How a value at hour h (UTC) of the day is made comparable: (x - mean[h]).
+// How a value at hour h (UTC) of the day is made comparable: x - mean[h].
 struct Season {
   std::array<double, kHours> mean{};  // of that hour, less the mean of all
   double explained = 0;               // share of the variance, above 0.1
@@ -91,6 +94,10 @@ struct Baseline {
   size_t Find(std::string_view name) const;
   friend bool operator==(const Baseline&, const Baseline&) = default;
 };
+
+// The number by which a category goes through code that knows numbers only: "3" is 3; another text
+// that the feature's lists hold has a number of its own, above 2^54; one that they do not is NaN.
+double CategoryNumber(const FeatureBaseline& feature, std::string_view text);
 
 // kInvalidArgument or kResourceExhausted unless every member is as the format demands.
 Status CheckBaseline(const Baseline& baseline);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "stats/baseline/baseline.h"
 #include "stats/evidence/alarm_budget.h"
@@ -46,9 +47,14 @@ class ModelMonitor {
 
   // Counts one inference; tensors in the model's order, borrowed for the call. Never fails: what is
   // not of the baseline's types is counted as mismatched. Allocates nothing. `now_ms`: Unix time,
-  // for the hour of the day. Does nothing once kReportSamplesMax samples wait for TakeReport.
+  // for the hour of the day. A feature is no longer counted once kReportSamplesMax of its values
+  // wait for TakeReport.
   void Observe(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
                int64_t now_ms);
+
+  // The same for a row of a table that was read from a file: the value of each feature, in the
+  // baseline's order; nothing is a null. Categories as CategoryNumber has them, NaN being unseen.
+  void ObserveRow(std::span<const std::optional<double>> values, int64_t now_ms);
 
   // What was counted since the last report (or Make); counting begins anew, evidence goes on.
   ModelReport TakeReport(int64_t now_s, const ReportOptions& options);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/crypto/crypto.h"
 
-#include <openssl/core_names.h>
+#include <algorithm>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <openssl/rand.h>
 
 #include "base/check.h"
@@ -45,30 +44,36 @@ Sha256Digest Sha256(Bytes data) { return OneShot<Sha256Digest>(Hasher::Kind::kSh
 Sha1Digest Sha1(Bytes data) { return OneShot<Sha1Digest>(Hasher::Kind::kSha1, data); }
 std::string Sha256Hex(Bytes data) { return HexEncode(Sha256(data)); }
 
-// The MAC is fetched once and its context duplicated: the one-shot HMAC() of OpenSSL 3.0 costs
-// about 15 us in lookups.
+// RFC 2104 over one digest context for each thread. The MAC of OpenSSL 3.0 costs several times as
+// much in lookups of its parameters as in hashing, and every signature here is of a short text.
 Sha256Digest HmacSha256(Bytes key, Bytes data) {
-  static EVP_MAC_CTX* const kTemplate = [] {
-    EVP_MAC* mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-    EVP_MAC_CTX* context = EVP_MAC_CTX_new(mac);
-    char digest_name[] = "SHA256";
-    const OSSL_PARAM parameters[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest_name, 0),
-        OSSL_PARAM_construct_end()};
-    KEDGE_CHECK(context != nullptr && EVP_MAC_CTX_set_params(context, parameters) == 1);
-    EVP_MAC_free(mac);
-    return context;
-  }();
-  const std::unique_ptr<EVP_MAC_CTX, decltype(&EVP_MAC_CTX_free)> context(
-      EVP_MAC_CTX_dup(kTemplate), &EVP_MAC_CTX_free);
-  Sha256Digest digest;
-  size_t n = 0;
-  static constexpr uint8_t kEmpty = 0;  // a null key means "the former key" to OpenSSL
-  const uint8_t* key_bytes = key.empty() ? &kEmpty : key.data();
-  KEDGE_CHECK(EVP_MAC_init(context.get(), key_bytes, key.size(), nullptr) == 1);
-  KEDGE_CHECK(EVP_MAC_update(context.get(), data.data(), data.size()) == 1);
-  KEDGE_CHECK(EVP_MAC_final(context.get(), digest.data(), &n, digest.size()) == 1 &&
-              n == digest.size());
+  constexpr size_t kBlockBytes = 64;
+  constexpr uint8_t kInnerPad = 0x36;
+  constexpr uint8_t kOuterPad = 0x5c;
+  thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(
+      EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+  std::array<uint8_t, kBlockBytes> padded{};
+  if (key.size() > kBlockBytes) {
+    const Sha256Digest short_key = Sha256(key);
+    std::copy(short_key.begin(), short_key.end(), padded.begin());
+  } else {
+    std::copy(key.begin(), key.end(), padded.begin());
+  }
+  Sha256Digest digest{};
+  const auto hash_after_key = [&](uint8_t pad, Bytes text) {
+    std::array<uint8_t, kBlockBytes> block;
+    for (size_t i = 0; i < kBlockBytes; ++i) block[i] = padded[i] ^ pad;
+    unsigned n = 0;
+    KEDGE_CHECK(EVP_DigestInit_ex2(context.get(), FetchedMd(Hasher::Kind::kSha256), nullptr) == 1 &&
+                EVP_DigestUpdate(context.get(), block.data(), block.size()) == 1 &&
+                EVP_DigestUpdate(context.get(), text.data(), text.size()) == 1 &&
+                EVP_DigestFinal_ex(context.get(), digest.data(), &n) == 1 && n == digest.size());
+    OPENSSL_cleanse(block.data(), block.size());
+  };
+  hash_after_key(kInnerPad, data);
+  const Sha256Digest inner = digest;
+  hash_after_key(kOuterPad, inner);
+  OPENSSL_cleanse(padded.data(), padded.size());
   return digest;
 }
 

@@ -45,6 +45,29 @@ TEST(Json, HoldsItsLimits) {
   EXPECT_EQ(Parse("{\"a\":1,\"a\":2}", {.reject_duplicate_keys = false})->IntOr("a", 0), 2);
 }
 
+// Small texts share a thread's parser, long ones and wide objects go another way.
+TEST(Json, ReadsShortAndLongTextsInTurns) {
+  const std::string longest(200'000, 'x');
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(*Parse("\"short\"")->AsString(), "short");
+    EXPECT_EQ(*Parse("\"" + longest + "\"")->AsString(), longest);
+    EXPECT_FALSE(Parse("[1"));
+    EXPECT_FALSE(Parse("[[[1]]]", {.depth_max = 2}));
+    EXPECT_TRUE(Parse("[[[1]]]"));
+  }
+}
+
+TEST(Json, RefusesARepeatedMemberHoweverManyThereAre) {
+  for (const int members : {1, 15, 16, 17, 100}) {
+    SCOPED_TRACE(members);
+    std::string text = "{";
+    for (int i = 0; i < members; ++i) text += "\"m" + std::to_string(i) + "\":1,";
+    EXPECT_TRUE(Parse(text + "\"other\":1}"));
+    EXPECT_FALSE(Parse(text + "\"m0\":1}"));
+    EXPECT_FALSE(Parse(text + "\"m" + std::to_string(members - 1) + "\":1}"));
+  }
+}
+
 // The public JSON parsing cases: y_ must be accepted, n_ refused. What we do with the free i_ cases
 // is frozen here: the ones listed are accepted, all others refused.
 TEST(Json, PublicParsingCases) {

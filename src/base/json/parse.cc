@@ -1,5 +1,7 @@
 // The only file that names simdjson.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <memory>
 #include <set>
 #include <simdjson.h>
 
@@ -8,6 +10,27 @@
 namespace kedge::json {
 
 namespace {
+
+constexpr size_t kKeptTextBytes = 64u << 10;  // of a thread's parser between texts
+constexpr size_t kFewMembers = 16;            // up to here comparing each pair beats a set
+
+// A parser with room for texts of the usual size; making one costs more than such a text.
+struct KeptParser {
+  simdjson::dom::parser parser;
+  std::unique_ptr<char[]> padded =
+      std::make_unique<char[]>(kKeptTextBytes + simdjson::SIMDJSON_PADDING);
+  size_t depth = 0;  // of what the parser has room for; 0: none yet
+};
+
+bool IsRepeated(const Object& object, std::set<std::string_view>& names, std::string_view name) {
+  if (object.size() >= kFewMembers) {
+    if (names.empty()) {
+      for (const Member& member : object) names.insert(member.first);
+    }
+    return !names.insert(name).second;
+  }
+  return object.Find(name) != nullptr;
+}
 
 Result<Value> Convert(simdjson::dom::element element,
                       const ParseOptions& options);  // NOLINT(misc-no-recursion)
@@ -29,7 +52,7 @@ Result<Value> ConvertObject(simdjson::dom::object source,
   object.Reserve(source.size());
   std::set<std::string_view> names;
   for (auto field : source) {
-    if (options.reject_duplicate_keys && !names.insert(field.key).second) {
+    if (options.reject_duplicate_keys && IsRepeated(object, names, field.key)) {
       return InvalidArgument("json object has the member '" + std::string(field.key.substr(0, 80)) +
                              "' twice");
     }
@@ -63,6 +86,19 @@ Result<Value> Convert(simdjson::dom::element element,
   return Internal("json element of an unknown kind");
 }
 
+Result<Value> ParseOnce(std::string_view text, const ParseOptions& options) {
+  simdjson::dom::parser parser(options.bytes_max);
+  const simdjson::padded_string padded(text);
+  if (const auto error = parser.allocate(text.size(), options.depth_max)) {
+    return InvalidArgument(std::string("json: ") + simdjson::error_message(error));
+  }
+  const auto parsed = parser.parse(padded);
+  if (parsed.error() != simdjson::SUCCESS) {
+    return InvalidArgument(std::string("json: ") + simdjson::error_message(parsed.error()));
+  }
+  return Convert(parsed.value_unsafe(), options);
+}
+
 }  // namespace
 
 Result<Value> Parse(std::string_view text, const ParseOptions& options) {
@@ -73,12 +109,19 @@ Result<Value> Parse(std::string_view text, const ParseOptions& options) {
   if (text.empty()) return InvalidArgument("json text is empty");
   if (text.substr(0, 3) == "\xEF\xBB\xBF")
     return InvalidArgument("json text begins with a byte-order mark");
-  simdjson::dom::parser parser(options.bytes_max);
-  const simdjson::padded_string padded(text);
-  if (const auto error = parser.allocate(text.size(), options.depth_max)) {
-    return InvalidArgument(std::string("json: ") + simdjson::error_message(error));
+  if (text.size() > kKeptTextBytes) return ParseOnce(text, options);
+
+  thread_local KeptParser kept;
+  if (kept.depth != options.depth_max) {
+    if (const auto error = kept.parser.allocate(kKeptTextBytes, options.depth_max)) {
+      return InvalidArgument(std::string("json: ") + simdjson::error_message(error));
+    }
+    kept.depth = options.depth_max;
   }
-  const auto parsed = parser.parse(padded);
+  std::copy(text.begin(), text.end(), kept.padded.get());
+  std::fill_n(kept.padded.get() + text.size(), simdjson::SIMDJSON_PADDING, ' ');
+  const auto parsed =
+      kept.parser.parse(kept.padded.get(), text.size(), /*realloc_if_needed=*/false);
   if (parsed.error() != simdjson::SUCCESS) {
     return InvalidArgument(std::string("json: ") + simdjson::error_message(parsed.error()));
   }

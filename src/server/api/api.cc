@@ -108,9 +108,9 @@ namespace {
 // The body with its types read and every constraint checked, or why not.
 std::optional<AwsError> ReadBody(const Operation& operation, const std::string& text,
                                  json::Value& body) {
-  const auto parsed = json::Parse(text.empty() ? "{}" : text);
+  auto parsed = json::Parse(text.empty() ? "{}" : text);
   if (!parsed) return AwsError{400, "SerializationException", parsed.error().message};
-  auto typed = ReadTyped(operation.input, *parsed);
+  auto typed = ReadTyped(operation.input, std::move(*parsed));
   if (!typed) return AwsError{400, "SerializationException", typed.error().message};
   body = std::move(*typed);
   if (const auto status = CheckConstraints(operation.input, body); !status) {

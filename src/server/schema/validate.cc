@@ -22,75 +22,81 @@ std::string FieldName(const std::string& name) {
   return field;
 }
 
-std::string Join(const std::string& path, const std::string& name) {
-  return path.empty() ? FieldName(name) : path + "." + FieldName(name);
+// Where a value stands in the request. A chain of links on the stack: only what is wrong is spelled
+// out.
+struct Place {
+  const Place* parent = nullptr;      // null: the request itself
+  const std::string* name = nullptr;  // of a member; null: an element of a list
+  size_t index = 0;                   // of an element
+};
+
+std::string Text(const Place& place) {
+  if (place.parent == nullptr) return "";
+  const std::string path = Text(*place.parent);
+  // AWS counts list members from 1.
+  if (place.name == nullptr) return path + "." + std::to_string(place.index + 1) + ".member";
+  return path.empty() ? FieldName(*place.name) : path + "." + FieldName(*place.name);
 }
 
-// AWS counts list members from 1.
-std::string Join(const std::string& path, size_t index) {
-  return path + "." + std::to_string(index + 1) + ".member";
-}
-
-Error WrongType(const std::string& path, std::string_view want, const json::Value& value) {
+Error WrongType(const Place& place, std::string_view want, const json::Value& value) {
+  const std::string path = Text(place);
   return InvalidArgument("expected a " + std::string(want) +
                          (path.empty() ? "" : " at '" + path + "'") + ", got a " +
                          std::string(value.KindName()));
 }
 
-Result<json::Value> Typed(const Shape& shape, const json::Value& value, const std::string& path);
+Result<json::Value> Typed(const Shape& shape, json::Value value, const Place& place);
 
-Result<json::Value> TypedStructure(const Shape& shape, const json::Value& value,
-                                   const std::string& path) {
-  if (value.AsObject() == nullptr) return WrongType(path, "object", value);
+Result<json::Value> TypedStructure(const Shape& shape, json::Value& value, const Place& place) {
+  if (value.AsObject() == nullptr) return WrongType(place, "object", value);
   json::Object object;
+  object.Reserve(value.AsObject()->size());
   for (const Shape::Member& member : shape.members) {
-    const json::Value* found = value.Find(member.name);
+    json::Value* found = value.AsObject()->Find(member.name);
     if (found == nullptr || found->is_null()) continue;
-    KEDGE_TRY(json::Value typed, Typed(*member.shape, *found, Join(path, member.name)));
-    object.Set(member.name, std::move(typed));
+    KEDGE_TRY(json::Value typed, Typed(*member.shape, std::move(*found), {&place, &member.name}));
+    object.Append(member.name, std::move(typed));
   }
   return json::Value(std::move(object));
 }
 
-Result<json::Value> TypedList(const Shape& shape, const json::Value& value,
-                              const std::string& path) {
-  if (value.AsArray() == nullptr) return WrongType(path, "list", value);
-  json::Array array;
-  for (size_t i = 0; i < value.AsArray()->size(); ++i) {
-    KEDGE_TRY(json::Value typed, Typed(*shape.element, (*value.AsArray())[i], Join(path, i)));
-    array.push_back(std::move(typed));
+Result<json::Value> TypedList(const Shape& shape, json::Value& value, const Place& place) {
+  if (value.AsArray() == nullptr) return WrongType(place, "list", value);
+  json::Array& array = *value.AsArray();
+  for (size_t i = 0; i < array.size(); ++i) {
+    KEDGE_TRY(array[i], Typed(*shape.element, std::move(array[i]), {&place, nullptr, i}));
   }
-  return json::Value(std::move(array));
+  return std::move(value);
 }
 
-Result<json::Value> Typed(const Shape& shape, const json::Value& value, const std::string& path) {
+Result<json::Value> Typed(const Shape& shape, json::Value value, const Place& place) {
   switch (shape.kind) {
     case Shape::Kind::kStructure:
-      return TypedStructure(shape, value, path);
+      return TypedStructure(shape, value, place);
     case Shape::Kind::kList:
-      return TypedList(shape, value, path);
+      return TypedList(shape, value, place);
     case Shape::Kind::kString:
-      if (value.AsString() == nullptr) return WrongType(path, "string", value);
+      if (value.AsString() == nullptr) return WrongType(place, "string", value);
       return value;
     case Shape::Kind::kBoolean:
-      if (value.AsBool() == nullptr) return WrongType(path, "boolean", value);
+      if (value.AsBool() == nullptr) return WrongType(place, "boolean", value);
       return value;
     case Shape::Kind::kInteger:
       if (value.AsInt() == nullptr || *value.AsInt() > INT32_MAX || *value.AsInt() < INT32_MIN) {
-        return WrongType(path, "32-bit integer", value);
+        return WrongType(place, "32-bit integer", value);
       }
       return value;
     case Shape::Kind::kLong:
-      if (value.AsInt() == nullptr) return WrongType(path, "64-bit integer", value);
+      if (value.AsInt() == nullptr) return WrongType(place, "64-bit integer", value);
       return value;
     case Shape::Kind::kDouble:
-      if (!value.IsNumber()) return WrongType(path, "number", value);
+      if (!value.IsNumber()) return WrongType(place, "number", value);
       return value;
     case Shape::Kind::kTimestamp:
       break;
   }
   if (!value.IsNumber() || !(std::abs(value.NumberOr(0)) <= kTimestampMax)) {
-    return WrongType(path, "timestamp (a number of seconds since the epoch)", value);
+    return WrongType(place, "timestamp (a number of seconds since the epoch)", value);
   }
   return value;
 }
@@ -98,14 +104,14 @@ Result<json::Value> Typed(const Shape& shape, const json::Value& value, const st
 // Collects what is wrong with a value.
 class Checker {
  public:
-  void Check(const Shape& shape, const json::Value& value, const std::string& path);
+  void Check(const Shape& shape, const json::Value& value, const Place& place);
   Status status() const;
 
  private:
-  void CheckText(const Shape& shape, const std::string& text, const std::string& path);
+  void CheckText(const Shape& shape, const json::Value& value, const Place& place);
   void CheckSize(const Shape& shape, int64_t size, std::string_view noun, const json::Value& value,
-                 const std::string& path);
-  void Add(const json::Value* value, const std::string& path, const std::string& constraint);
+                 const Place& place);
+  void Add(const json::Value* value, const Place& place, const std::string& constraint);
 
   std::vector<std::string> violations_;
 };
@@ -115,8 +121,7 @@ int64_t Characters(std::string_view text) {  // code points: continuation bytes 
                        [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
 }
 
-void Checker::Add(const json::Value* value, const std::string& path,
-                  const std::string& constraint) {
+void Checker::Add(const json::Value* value, const Place& place, const std::string& constraint) {
   if (violations_.size() >= kViolationsMax) return;
   std::string shown = "null";
   if (value != nullptr) {
@@ -124,57 +129,60 @@ void Checker::Add(const json::Value* value, const std::string& path,
     if (shown.size() > kShownBytesMax) shown = shown.substr(0, kShownBytesMax) + "...";
     shown = "'" + shown + "'";
   }
-  violations_.push_back("Value " + shown + " at '" + path +
+  violations_.push_back("Value " + shown + " at '" + Text(place) +
                         "' failed to satisfy constraint: " + constraint);
 }
 
 void Checker::CheckSize(const Shape& shape, int64_t size, std::string_view noun,
-                        const json::Value& value, const std::string& path) {
+                        const json::Value& value, const Place& place) {
+  const bool too_small = shape.min && size < *shape.min;
+  const bool too_large = shape.max && size > *shape.max;
+  if (!too_small && !too_large) return;
   const std::string must = "Member must have " + std::string(noun);
-  if (shape.min && size < *shape.min) {
-    Add(&value, path, must + " greater than or equal to " + std::to_string(*shape.min));
+  if (too_small) {
+    Add(&value, place, must + " greater than or equal to " + std::to_string(*shape.min));
   }
-  if (shape.max && size > *shape.max) {
-    Add(&value, path, must + " less than or equal to " + std::to_string(*shape.max));
+  if (too_large) {
+    Add(&value, place, must + " less than or equal to " + std::to_string(*shape.max));
   }
 }
 
-void Checker::CheckText(const Shape& shape, const std::string& text, const std::string& path) {
-  const json::Value value(text);
-  CheckSize(shape, Characters(text), "length", value, path);
+void Checker::CheckText(const Shape& shape, const json::Value& value, const Place& place) {
+  const std::string& text = *value.AsString();
+  CheckSize(shape, Characters(text), "length", value, place);
   const auto& values = shape.enumeration;
   if (!values.empty() && std::find(values.begin(), values.end(), text) == values.end()) {
     std::string set;
     for (const std::string& one : values) set += (set.empty() ? "" : ", ") + one;
-    Add(&value, path, "Member must satisfy enum value set: [" + set + "]");
+    Add(&value, place, "Member must satisfy enum value set: [" + set + "]");
   }
   if (shape.pattern != nullptr && !shape.pattern->MatchesAll(text)) {
-    Add(&value, path, "Member must satisfy regular expression pattern: " + shape.pattern->text());
+    Add(&value, place, "Member must satisfy regular expression pattern: " + shape.pattern->text());
   }
 }
 
-void Checker::Check(const Shape& shape, const json::Value& value, const std::string& path) {
+void Checker::Check(const Shape& shape, const json::Value& value, const Place& place) {
   switch (shape.kind) {
     case Shape::Kind::kString:
-      CheckText(shape, *value.AsString(), path);
+      CheckText(shape, value, place);
       break;
     case Shape::Kind::kInteger:
     case Shape::Kind::kLong:
-      CheckSize(shape, *value.AsInt(), "value", value, path);
+      CheckSize(shape, *value.AsInt(), "value", value, place);
       break;
     case Shape::Kind::kList:
-      CheckSize(shape, static_cast<int64_t>(value.AsArray()->size()), "length", value, path);
+      CheckSize(shape, static_cast<int64_t>(value.AsArray()->size()), "length", value, place);
       for (size_t i = 0; i < value.AsArray()->size(); ++i) {
-        Check(*shape.element, (*value.AsArray())[i], Join(path, i));
+        Check(*shape.element, (*value.AsArray())[i], {&place, nullptr, i});
       }
       break;
     case Shape::Kind::kStructure:
       for (const Shape::Member& member : shape.members) {
         const json::Value* found = value.Find(member.name);
         if (found != nullptr) {
-          Check(*member.shape, *found, Join(path, member.name));
+          Check(*member.shape, *found, {&place, &member.name});
         } else if (member.required) {
-          Add(nullptr, Join(path, member.name), "Member must not be null");
+          Add(nullptr, {&place, &member.name}, "Member must not be null");
         }
       }
       break;
@@ -195,13 +203,13 @@ Status Checker::status() const {
 
 }  // namespace
 
-Result<json::Value> ReadTyped(const Shape& shape, const json::Value& value) {
-  return Typed(shape, value, "");
+Result<json::Value> ReadTyped(const Shape& shape, json::Value value) {
+  return Typed(shape, std::move(value), {});
 }
 
 Status CheckConstraints(const Shape& shape, const json::Value& value) {
   Checker checker;
-  checker.Check(shape, value, "");
+  checker.Check(shape, value, {});
   return checker.status();
 }
 

@@ -11,7 +11,7 @@ namespace kedge::server {
 
 // The members that the description knows, with the right JSON types; null members are left out.
 // kInvalidArgument names the member whose type is wrong: a SerializationException.
-Result<json::Value> ReadTyped(const Shape& shape, const json::Value& value);
+Result<json::Value> ReadTyped(const Shape& shape, json::Value value);
 
 // kInvalidArgument with AWS's text: "2 validation errors detected: Value '...' at 'deviceFleetName'
 // failed to satisfy constraint: Member must have length less than or equal to 63; Value null at

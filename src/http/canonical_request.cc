@@ -74,7 +74,10 @@ std::string CanonicalQuery(std::string_view query, std::span<const std::string_v
 }
 
 std::string CanonicalHeaderValue(std::string_view value) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  if (value.find_first_of(kBlanks) == std::string_view::npos) return std::string(value);
   std::string out;
+  out.reserve(value.size());
   bool blank = false;
   for (const char c : value) {
     if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {

@@ -29,6 +29,7 @@ HeadScan ScanHead(std::string_view arrived, size_t scanned) {
   // A few bytes are looked at again, because a line end may be cut in two.
   for (size_t i = scanned > 4 ? scanned - 4 : 0; i < arrived.size(); ++i) {
     const char c = arrived[i];
+    if (static_cast<uint8_t>(c) >= 0x20 && c != 0x7f) continue;  // nearly all
     if (c == '\r') {
       if (i + 1 < arrived.size() && arrived[i + 1] != '\n') return {HeadScan::State::kMalformed, 0};
       continue;

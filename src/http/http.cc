@@ -166,13 +166,16 @@ std::string FormatHttpDate(EpochMs time) {
   static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const auto seconds = static_cast<time_t>(time / 1000);
+  thread_local std::pair<time_t, std::string> last;  // every answer of a second has the same
+  if (!last.second.empty() && last.first == seconds) return last.second;
   std::tm utc{};
   if (gmtime_r(&seconds, &utc) == nullptr) return "Thu, 01 Jan 1970 00:00:00 GMT";
   std::array<char, 64> text{};
   std::snprintf(text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[utc.tm_wday],
                 utc.tm_mday, kMonths[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min,
                 utc.tm_sec);
-  return text.data();
+  last = {seconds, text.data()};
+  return last.second;
 }
 
 Result<EpochMs> ParseHttpDate(const std::string& text) {

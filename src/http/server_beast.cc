@@ -57,22 +57,38 @@ constexpr size_t kDrainBytesMax = 1u << 20;
 constexpr std::chrono::milliseconds kDrainTimeout{2'000};
 constexpr std::chrono::milliseconds kAcceptPause{100};  // after "too many open files"
 
-// The way into the loop for other threads. Thread-safe.
-class Mailbox {
+// The way into the loop for other threads: the loop is woken once for all that is posted until it
+// looks, because a group commit answers a thousand requests at a stroke. Thread-safe; shared, as a
+// wake-up under way holds it.
+class Mailbox : public std::enable_shared_from_this<Mailbox> {
  public:
   explicit Mailbox(asio::io_context& loop) : loop_(&loop) {}
   void Post(std::function<void()> task) {
     const std::lock_guard lock(mutex_);
-    if (loop_ != nullptr) asio::post(*loop_, std::move(task));
+    if (loop_ == nullptr) return;
+    posted_.push_back(std::move(task));
+    if (posted_.size() == 1) asio::post(*loop_, [self = shared_from_this()] { self->Deliver(); });
   }
   void Close() {
+    std::vector<std::function<void()>> dropped;
     const std::lock_guard lock(mutex_);
     loop_ = nullptr;
+    dropped.swap(posted_);
   }
 
  private:
+  void Deliver() {
+    std::vector<std::function<void()>> tasks;
+    {
+      const std::lock_guard lock(mutex_);
+      tasks.swap(posted_);
+    }
+    for (std::function<void()>& task : tasks) std::exchange(task, nullptr)();
+  }
+
   std::mutex mutex_;
   asio::io_context* loop_;
+  std::vector<std::function<void()>> posted_;  // bounded by the requests under way
 };
 
 // One request on its way through the handler. Shared: the coroutine waits for it, the handler and
@@ -80,17 +96,17 @@ class Mailbox {
 struct Exchange {
   explicit Exchange(BodyShare body_share) : share(std::move(body_share)) {}
   Request request;
-  BodyShare share;                        // of its body
-  std::atomic<bool> claimed{false};       // somebody has answered
-  std::optional<Response> answer;         // loop thread only, like the next one
-  asio::steady_timer* waiting = nullptr;  // cancelled when the answer is there
+  BodyShare share;                   // of its body
+  std::atomic<bool> claimed{false};  // somebody has answered
+  std::optional<Response> answer;    // loop thread only, like the next one
+  Gate* waiting = nullptr;           // opened when the answer is there
 };
 
 void Answer(const std::shared_ptr<Exchange>& exchange, Mailbox& mailbox, Response response) {
   if (exchange->claimed.exchange(true)) return;
   mailbox.Post([exchange, response = std::move(response)]() mutable {
     exchange->answer = std::move(response);
-    if (exchange->waiting != nullptr) exchange->waiting->cancel();
+    if (exchange->waiting != nullptr) exchange->waiting->Open();
   });
 }
 
@@ -98,11 +114,16 @@ void Answer(const std::shared_ptr<Exchange>& exchange, Mailbox& mailbox, Respons
 class ResponderState {
  public:
   ResponderState(std::shared_ptr<Exchange> exchange, std::shared_ptr<Mailbox> mailbox,
-                 Response if_forgotten)
+                 std::shared_ptr<const ErrorBody> error_body)
       : exchange_(std::move(exchange)),
         mailbox_(std::move(mailbox)),
-        if_forgotten_(std::move(if_forgotten)) {}
-  ~ResponderState() { Answer(exchange_, *mailbox_, std::move(if_forgotten_)); }
+        error_body_(std::move(error_body)) {}
+  ~ResponderState() {
+    if (exchange_->claimed.load()) return;
+    Response response = (*error_body_)(500, "the request got no answer");
+    response.status = 500;
+    Answer(exchange_, *mailbox_, std::move(response));
+  }
   ResponderState(const ResponderState&) = delete;
   ResponderState& operator=(const ResponderState&) = delete;
   void Send(Response response) { Answer(exchange_, *mailbox_, std::move(response)); }
@@ -110,7 +131,7 @@ class ResponderState {
  private:
   std::shared_ptr<Exchange> exchange_;
   std::shared_ptr<Mailbox> mailbox_;
-  Response if_forgotten_;
+  std::shared_ptr<const ErrorBody> error_body_;  // shared: may outlive the server
 };
 
 class BeastServer final : public Server {
@@ -118,7 +139,7 @@ class BeastServer final : public Server {
   BeastServer(const ServerOptions& options, Handler handler, ErrorBody error_body)
       : options_(options),
         handler_(std::move(handler)),
-        error_body_(std::move(error_body)),
+        error_body_(std::make_shared<const ErrorBody>(std::move(error_body))),
         acceptor_(loop_),
         accept_pause_(loop_),
         mailbox_(std::make_shared<Mailbox>(loop_)),
@@ -165,7 +186,7 @@ class BeastServer final : public Server {
   asio::awaitable<bool> WriteFile(Connection& connection, const Response& response);
   asio::awaitable<void> Refuse(Connection& connection, const Response& response);
   Response ErrorResponse(int status, std::string_view message) const {
-    Response response = error_body_(status, message);
+    Response response = (*error_body_)(status, message);
     response.status = status;
     if (status == 503) response.headers.Set("Retry-After", "1");
     return response;
@@ -176,7 +197,7 @@ class BeastServer final : public Server {
 
   const ServerOptions options_;
   const Handler handler_;
-  const ErrorBody error_body_;
+  const std::shared_ptr<const ErrorBody> error_body_;
   const SystemClock clock_;
   asio::io_context loop_{1};
   tcp::acceptor acceptor_;
@@ -324,23 +345,19 @@ asio::awaitable<bool> BeastServer::Handshake(Connection& connection) {
 
 asio::awaitable<TlsSession::Step> BeastServer::HandshakeStep(Connection& connection) {
   auto done = std::make_shared<std::optional<TlsSession::Step>>();
-  asio::steady_timer timer(loop_);
-  timer.expires_at(std::chrono::steady_clock::time_point::max());
+  Gate gate;
   const bool posted = handshake_pool_.TryPost(
-      [&timer, done, kept = connection.shared_from_this(), mailbox = mailbox_]() mutable {
+      [&gate, done, kept = connection.shared_from_this(), mailbox = mailbox_]() mutable {
         const TlsSession::Step step = kept->tls()->Handshake();
         if (step == TlsSession::Step::kDone) kept->peer_certificate = kept->tls()->Peer();
         // The last owner lets go on the loop, where the connection belongs.
-        mailbox->Post([&timer, done, step, kept = std::move(kept)] {
+        mailbox->Post([&gate, done, step, kept = std::move(kept)] {
           *done = step;
-          timer.cancel();
+          gate.Open();
         });
       });
   if (!posted) co_return TlsSession::Step::kClosed;
-  while (!done->has_value()) {
-    error_code cancelled;
-    co_await timer.async_wait(Into(cancelled));
-  }
+  while (!done->has_value()) co_await gate.Wait();
   co_return done->value();
 }
 
@@ -596,8 +613,7 @@ asio::awaitable<std::optional<Response>> BeastServer::Handle(Connection& connect
                                                              Incoming incoming) {
   auto exchange = std::make_shared<Exchange>(std::move(incoming.share));
   exchange->request = std::move(incoming.request);
-  auto responder = std::make_shared<ResponderState>(
-      exchange, mailbox_, ErrorResponse(500, "the request got no answer"));
+  auto responder = std::make_shared<ResponderState>(exchange, mailbox_, error_body_);
   const bool posted = pool_.TryPost([this, exchange, responder] {
     handler_(exchange->request,
              [responder](Response response) { responder->Send(std::move(response)); });
@@ -615,14 +631,10 @@ asio::awaitable<std::optional<Response>> BeastServer::Handle(Connection& connect
 asio::awaitable<std::optional<Response>> BeastServer::AwaitAnswer(Connection& connection,
                                                                   Exchange& exchange) {
   connection.ExpireNever();
-  asio::steady_timer timer(loop_);
-  timer.expires_at(std::chrono::steady_clock::time_point::max());
-  exchange.waiting = &timer;
-  connection.waiting = &timer;
-  while (!exchange.answer && !connection.cut()) {
-    error_code cancelled;
-    co_await timer.async_wait(Into(cancelled));
-  }
+  Gate gate;
+  exchange.waiting = &gate;
+  connection.waiting = &gate;
+  while (!exchange.answer && !connection.cut()) co_await gate.Wait();
   exchange.waiting = nullptr;
   connection.waiting = nullptr;
   co_return std::move(exchange.answer);
@@ -704,9 +716,10 @@ void BeastServer::Stop(std::chrono::milliseconds grace) {
   });
   if (!WaitUntilNoConnections(grace)) {
     OnLoop([this] {
-      for (Connection* connection : connections_) {
+      // A copy: a connection that goes on here ends here.
+      for (Connection* connection : std::set<Connection*>(connections_)) {
         connection->Cut();
-        if (connection->waiting != nullptr) connection->waiting->cancel();
+        if (connection->waiting != nullptr) connection->waiting->Open();
       }
     });
     WaitUntilNoConnections(std::nullopt);

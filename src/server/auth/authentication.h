@@ -56,7 +56,7 @@ class Authenticator {
   const TemporaryKeys& temporary_keys() const { return temporary_keys_; }
 
   // After any change of keys, users or devices through this node.
-  void Forget() const { keys_.ForgetAll(); }
+  void Forget() const { keys_.LookAgain(); }
 
   // Whether the caller has not used up what one may call (takes one call from it).
   bool MayCall(const Identity& identity) const { return calls_.Take(identity.Principal()); }

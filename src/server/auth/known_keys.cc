@@ -105,18 +105,45 @@ Result<std::shared_ptr<const KnownKey>> KnownKeys::Load(const std::string& id) c
   return std::shared_ptr<const KnownKey>(std::move(key));
 }
 
-std::shared_ptr<const KnownKey> KnownKeys::Remembered(const std::string& id,
-                                                      uint64_t& generation) const {
+std::shared_ptr<const KnownKey> KnownKeys::Remembered(const std::string& id, int64_t& epoch) const {
   const std::lock_guard lock(mutex_);
-  generation = generation_;
+  epoch = epoch_;
   const auto found = entries_.find(id);
   if (found == entries_.end() || found->second.trusted_until <= clock_.Steady()) return nullptr;
   return found->second.key;
 }
 
+// After a change here everybody asks until one has the answer; otherwise whoever comes first after
+// the interval, and others go on with what is known.
+Status KnownKeys::PollEpoch() {
+  const Time now = clock_.Steady();
+  const uint64_t wanted = wanted_.load();
+  uint64_t number = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (polled_for_ >= wanted && now < polled_ + kEpochPoll) return {};
+    polled_ = now;
+    number = ++polls_begun_;
+  }
+  int64_t epoch = 0;
+  KEDGE_TRY_STATUS(store_.Read([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY(epoch, store::RightsEpoch(transaction));
+    return {};
+  }));
+  const std::lock_guard lock(mutex_);
+  if (number < poll_heard_) return {};  // a later one has answered before
+  poll_heard_ = number;
+  polled_for_ = std::max(polled_for_, wanted);
+  if (epoch == epoch_) return {};
+  entries_.clear();
+  epoch_ = epoch;
+  return {};
+}
+
 Result<std::shared_ptr<const KnownKey>> KnownKeys::Find(const std::string& id) {
-  uint64_t generation = 0;
-  std::shared_ptr<const KnownKey> key = Remembered(id, generation);
+  KEDGE_TRY_STATUS(PollEpoch());
+  int64_t epoch = 0;
+  std::shared_ptr<const KnownKey> key = Remembered(id, epoch);
   if (key == nullptr) {
     // Counted from before the reading: a change during it is not missed for longer.
     const auto trusted_until = clock_.Steady() + kTrustedFor;
@@ -124,21 +151,15 @@ Result<std::shared_ptr<const KnownKey>> KnownKeys::Find(const std::string& id) {
     if (key == nullptr) return key;
     const std::lock_guard lock(mutex_);
     if (entries_.size() >= kEntriesMax) entries_.clear();
-    if (generation == generation_) entries_.insert_or_assign(id, Entry{key, trusted_until});
+    if (epoch == epoch_) entries_.insert_or_assign(id, Entry{key, trusted_until});
   }
   if (key->expires && *key->expires <= clock_.NowMs()) return std::shared_ptr<const KnownKey>();
   return key;
 }
 
 bool KnownKeys::IsRemembered(const std::string& id) const {
-  uint64_t ignored = 0;
+  int64_t ignored = 0;
   return Remembered(id, ignored) != nullptr;
-}
-
-void KnownKeys::ForgetAll() {
-  const std::lock_guard lock(mutex_);
-  entries_.clear();
-  ++generation_;
 }
 
 void KnownKeys::NoteUse(const std::string& id, const KnownKey& key) {
@@ -152,10 +173,21 @@ void KnownKeys::NoteUse(const std::string& id, const KnownKey& key) {
     if (uses_.size() > kEntriesMax) uses_.clear();
     uses_[id] = now;
   }
-  // A lost write only shows an older time.
+  {
+    const std::lock_guard lock(unwritten_->mutex);
+    unwritten_->uses.push_back({id, now});
+    if (unwritten_->uses.size() > 1) return;  // the write that is queued takes it along
+  }
+  // When a fleet comes for the first time on a day, one statement writes what many of it did. A
+  // lost write only shows an older time.
   store_.WriteLater(
-      [id, now](store::Transaction& transaction) {
-        return store::TouchAccessKey(transaction, id, now);
+      [unwritten = unwritten_](store::Transaction& transaction) {
+        std::vector<store::KeyUse> uses;
+        {
+          const std::lock_guard lock(unwritten->mutex);
+          uses.swap(unwritten->uses);
+        }
+        return store::TouchAccessKeys(transaction, uses);
       },
       [](const Status&) {});
 }

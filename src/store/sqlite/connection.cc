@@ -171,6 +171,14 @@ Status Connection::ExecuteScript(const std::string& sql) {
   return {};
 }
 
+Status Connection::Run(std::string_view sql) {
+  KEDGE_TRY(sqlite3_stmt * statement, Prepare(sql));
+  const Reset reset(statement);
+  const int result = sqlite3_step(statement);
+  if (result != SQLITE_DONE) return MakeError(result, sql);
+  return {};
+}
+
 void Connection::ForgetDiskFull() {
   if (health_ == Health::kDiskFull) health_ = Health::kGood;
 }

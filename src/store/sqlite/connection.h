@@ -31,6 +31,9 @@ class Connection final : public Transaction {
   Result<Rows> Query(std::string_view sql, std::span<const Value> parameters) override;
   Result<int64_t> Execute(std::string_view sql, std::span<const Value> parameters) override;
   Status ExecuteScript(const std::string& sql) override;
+  // One statement without parameters or rows, after a failed one too: BEGIN, COMMIT, ROLLBACK TO
+  // ...
+  Status Run(std::string_view sql);
   using Transaction::Execute;
   using Transaction::Query;
 

@@ -63,7 +63,7 @@ void SqliteStore::CommitBatch(std::vector<QueuedWrite>& batch) {
   Status status = failed_.load() ? Status(Unavailable("the database failed")) : RunWorks(batch);
   if (status) return;
   if (writer_->InTransaction()) {
-    if (auto undone = writer_->ExecuteScript("ROLLBACK"); !undone) {
+    if (auto undone = writer_->Run("ROLLBACK"); !undone) {
       LogError("rolling back failed", {{"error", undone.error().message}});
     }
   }
@@ -74,21 +74,21 @@ void SqliteStore::CommitBatch(std::vector<QueuedWrite>& batch) {
 
 // Runs and commits all works. An error is the batch's; errors of single works stay in their items.
 Status SqliteStore::RunWorks(std::vector<QueuedWrite>& batch) {
-  KEDGE_TRY_STATUS(writer_->ExecuteScript("BEGIN IMMEDIATE"));
+  KEDGE_TRY_STATUS(writer_->Run("BEGIN IMMEDIATE"));
   for (QueuedWrite& item : batch) KEDGE_TRY_STATUS(RunWork(item));
-  return writer_->ExecuteScript("COMMIT");
+  return writer_->Run("COMMIT");
 }
 
 Status SqliteStore::RunWork(QueuedWrite& item) {
-  KEDGE_TRY_STATUS(writer_->ExecuteScript("SAVEPOINT work"));
+  KEDGE_TRY_STATUS(writer_->Run("SAVEPOINT work"));
   writer_->BeginWork();
   item.status = item.work(*writer_);
   if (writer_->health() != Connection::Health::kGood) {
     return item.status ? Status(Unavailable("the database failed")) : item.status;
   }
   if (item.status && writer_->statement_failed()) item.status = Internal(kPassedOver);
-  if (!item.status) KEDGE_TRY_STATUS(writer_->ExecuteScript("ROLLBACK TO work"));
-  return writer_->ExecuteScript("RELEASE work");
+  if (!item.status) KEDGE_TRY_STATUS(writer_->Run("ROLLBACK TO work"));
+  return writer_->Run("RELEASE work");
 }
 
 void SqliteStore::Fail(const Error& error) {
@@ -102,11 +102,11 @@ Status SqliteStore::Read(const Work& work) {
     return Connection::Open({.file = options_.file, .vfs = options_.vfs, .read_only = true});
   }));
   reader->BeginWork();
-  Status status = reader->ExecuteScript("BEGIN");
+  Status status = reader->Run("BEGIN");
   if (status) status = work(*reader);
   if (status && reader->statement_failed()) status = Internal(kPassedOver);
   if (reader->InTransaction()) {
-    if (auto ended = reader->ExecuteScript("COMMIT"); !ended && status) status = ended;
+    if (auto ended = reader->Run("COMMIT"); !ended && status) status = ended;
   }
   const bool usable = reader->health() == Connection::Health::kGood && !reader->InTransaction();
   readers_.Return(usable ? std::move(reader) : nullptr);

@@ -24,7 +24,28 @@ AccessKey ReadAccessKey(const Row& row) {
           .used = row.IntegerOrNull(12)};
 }
 
+// Whether there was such a row; if so, nodes that remember it must look again.
+Result<bool> Changed(Transaction& transaction, const Result<int64_t>& rows) {
+  if (!rows) return rows.error();
+  if (*rows > 0) KEDGE_TRY_STATUS(RaiseRightsEpoch(transaction));
+  return *rows > 0;
+}
+
 }  // namespace
+
+Status RaiseRightsEpoch(Transaction& transaction) {
+  KEDGE_TRY([[maybe_unused]] const int64_t rows,
+            transaction.Execute("INSERT INTO epochs (name, number) VALUES ($1, 1) "
+                                "ON CONFLICT (name) DO UPDATE SET number = epochs.number + 1",
+                                {std::string(kRightsEpoch)}));
+  return {};
+}
+
+Result<int64_t> RightsEpoch(Transaction& transaction) {
+  KEDGE_TRY(const Rows rows, transaction.Query("SELECT number FROM epochs WHERE name = $1",
+                                               {std::string(kRightsEpoch)}));
+  return rows.empty() ? int64_t{0} : rows[0].Integer(0);
+}
 
 Status InsertAccessKey(Transaction& transaction, const AccessKey& key) {
   KEDGE_TRY(
@@ -46,25 +67,27 @@ Result<std::optional<AccessKey>> FindAccessKey(Transaction& transaction, const s
 }
 
 Result<bool> UpdateAccessKey(Transaction& transaction, const AccessKey& key) {
-  KEDGE_TRY(
-      const int64_t rows,
+  return Changed(
+      transaction,
       transaction.Execute(
           "UPDATE access_keys SET secret = $1, role = $2, sealed = $3, fleets = $4, "
           "description = $5, enabled = $6, expires_ms = $7, used_ms = $8 WHERE id = $9",
           {key.secret, key.role, int64_t{key.is_sealed}, key.fleets, Optional(key.description),
            int64_t{key.enabled}, Optional(key.expires), Optional(key.used), key.id}));
-  return rows > 0;
 }
 
-Status TouchAccessKey(Transaction& transaction, const std::string& id, EpochMs used) {
-  KEDGE_TRY([[maybe_unused]] const int64_t rows,
-            transaction.Execute("UPDATE access_keys SET used_ms = $1 WHERE id = $2", {used, id}));
+Status TouchAccessKeys(Transaction& transaction, const std::vector<KeyUse>& uses) {
+  std::vector<std::vector<Value>> rows;
+  rows.reserve(uses.size());
+  for (const KeyUse& use : uses) rows.push_back({use.time, use.id});
+  if (rows.empty()) return {};
+  KEDGE_TRY([[maybe_unused]] const int64_t changed,
+            transaction.ExecuteMany("UPDATE access_keys SET used_ms = $1 WHERE id = $2", rows));
   return {};
 }
 
 Result<bool> DeleteAccessKey(Transaction& transaction, const std::string& id) {
-  KEDGE_TRY(const int64_t rows, transaction.Execute("DELETE FROM access_keys WHERE id = $1", {id}));
-  return rows > 0;
+  return Changed(transaction, transaction.Execute("DELETE FROM access_keys WHERE id = $1", {id}));
 }
 
 Result<bool> HasAccessKeys(Transaction& transaction, const std::string& fleet,
@@ -77,9 +100,10 @@ Result<bool> HasAccessKeys(Transaction& transaction, const std::string& fleet,
 
 Status DeleteAccessKeys(Transaction& transaction, const std::string& fleet,
                         const std::string& device) {
-  KEDGE_TRY([[maybe_unused]] const int64_t rows,
-            transaction.Execute("DELETE FROM access_keys WHERE fleet = $1 AND device = $2",
-                                {fleet, device}));
+  KEDGE_TRY([[maybe_unused]] const bool found,
+            Changed(transaction,
+                    transaction.Execute("DELETE FROM access_keys WHERE fleet = $1 AND device = $2",
+                                        {fleet, device})));
   return {};
 }
 

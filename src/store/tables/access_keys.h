@@ -25,6 +25,12 @@ struct AccessKey {
 constexpr std::string_view kRoleAdmin = "admin";
 constexpr std::string_view kRoleDevice = "device";
 
+// Row of `epochs` that every change of what a key or user may do raises, so that nodes may remember
+// keys (server/auth/known_keys.h). New keys and the times of use raise nothing.
+constexpr std::string_view kRightsEpoch = "rights";
+Status RaiseRightsEpoch(Transaction& transaction);
+Result<int64_t> RightsEpoch(Transaction& transaction);  // 0 before the first change
+
 struct AccessKeyFilter {
   std::optional<std::string> user;
   std::optional<std::string> role;
@@ -35,8 +41,12 @@ Status InsertAccessKey(Transaction& transaction, const AccessKey& key);
 Result<std::optional<AccessKey>> FindAccessKey(Transaction& transaction, const std::string& id);
 // Everything but id, device, user and creation. False if there is none.
 Result<bool> UpdateAccessKey(Transaction& transaction, const AccessKey& key);
+struct KeyUse {
+  std::string id;
+  EpochMs time = 0;
+};
 // No error if there is none (any more).
-Status TouchAccessKey(Transaction& transaction, const std::string& id, EpochMs used);
+Status TouchAccessKeys(Transaction& transaction, const std::vector<KeyUse>& uses);
 Result<bool> DeleteAccessKey(Transaction& transaction, const std::string& id);
 Result<bool> HasAccessKeys(Transaction& transaction, const std::string& fleet,
                            const std::string& device);

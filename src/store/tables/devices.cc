@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "store/tables/access_keys.h"
 #include "store/tables/device_row.h"
 #include "store/tables/fleet_counts.h"
 
@@ -96,6 +97,7 @@ Result<bool> DeleteDevice(Transaction& transaction, const std::string& fleet,
   KEDGE_TRY(
       const int64_t rows,
       transaction.Execute("DELETE FROM devices WHERE fleet = $1 AND name = $2", {fleet, name}));
+  if (rows > 0) KEDGE_TRY_STATUS(RaiseRightsEpoch(transaction));  // its keys went with it
   return rows > 0;
 }
 

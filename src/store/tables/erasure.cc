@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "store/tables/access_keys.h"
+
 namespace kedge::store {
 namespace {
 
@@ -29,6 +31,7 @@ Result<int64_t> EraseDeviceRows(Transaction& transaction, const std::string& fle
                                                          {fleet, device}));
     rows += deleted;
   }
+  KEDGE_TRY_STATUS(RaiseRightsEpoch(transaction));
   KEDGE_TRY(const int64_t emptied,
             transaction.Execute("UPDATE device_certificates SET fleet = '', device = '', "
                                 "seen_address = NULL WHERE fleet = $1 AND device = $2",

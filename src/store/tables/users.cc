@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/tables/users.h"
 
+#include "store/tables/access_keys.h"
+
 namespace kedge::store {
 namespace {
 
@@ -46,11 +48,13 @@ Result<bool> UpdateUser(Transaction& transaction, const User& user) {
                           "modified_ms = $5, login_ms = $6 WHERE name = $7",
                           {user.role, user.fleets, user.password, int64_t{user.enabled},
                            user.modified, Optional(user.login), user.name}));
+  if (rows > 0) KEDGE_TRY_STATUS(RaiseRightsEpoch(transaction));
   return rows > 0;
 }
 
 Result<bool> DeleteUser(Transaction& transaction, const std::string& name) {
   KEDGE_TRY(const int64_t rows, transaction.Execute("DELETE FROM users WHERE name = $1", {name}));
+  if (rows > 0) KEDGE_TRY_STATUS(RaiseRightsEpoch(transaction));  // its keys went with it
   return rows > 0;
 }
 

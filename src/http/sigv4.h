@@ -40,6 +40,8 @@ Result<std::string> PresignUrl(const Credentials& credentials, const SigningScop
                                EpochMs now, const std::string& method, const std::string& url,
                                int64_t expires_seconds);
 
+class SigningKeyCache;  // below
+
 // What only some services or old clients need.
 struct SigningOptions {
   std::string body_sha256;           // as in SignRequest
@@ -47,6 +49,7 @@ struct SigningOptions {
   bool send_body_sha256 = false;     // X-Amz-Content-Sha256 for other services than s3 too
   bool sign_session_token = true;    // false: the token is added after signing
   int64_t expires_seconds = 604800;  // presigned URLs only
+  SigningKeyCache* cache = nullptr;  // borrowed; null: the signing key is derived each time
 };
 // The values on the way to a signature: for tests, and to explain a refusal.
 struct SigningSteps {
@@ -87,10 +90,10 @@ struct VerifiedIdentity {
 using SecretLookup = std::function<std::optional<std::string>(const std::string& access_key_id)>;
 
 // Derived signing keys by (access key, date, region, service); saves 4 HMACs a request. Holds at
-// most kEntriesMax and starts anew when full. Thread-safe.
+// most kEntriesMax and starts anew when full. Thread-safe. About 250 bytes each.
 class SigningKeyCache {
  public:
-  static constexpr size_t kEntriesMax = 8192;
+  static constexpr size_t kEntriesMax = 131'072;
   crypto::Sha256Digest Get(const std::string& access_key_id, const std::string& secret,
                            const CredentialScope& scope);
   size_t size() const;

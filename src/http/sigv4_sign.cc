@@ -55,12 +55,16 @@ Result<std::string> BodyHash(const SigningOptions& options, const ClientRequest&
 
 // The part both forms share: canonical request, string to sign, signature.
 SigningSteps SignParts(const Credentials& credentials, const CredentialScope& scope,
-                       const std::string& amz_date, const CanonicalParts& parts) {
+                       const std::string& amz_date, const CanonicalParts& parts,
+                       SigningKeyCache* cache) {
   SigningSteps steps;
   steps.canonical_request = CanonicalRequest(parts);
   steps.string_to_sign = StringToSign(amz_date, scope, steps.canonical_request);
+  const std::string& secret = credentials.secret_access_key;
   steps.signature =
-      Signature(DeriveSigningKey(credentials.secret_access_key, scope), steps.string_to_sign);
+      Signature(cache != nullptr ? cache->Get(credentials.access_key_id, secret, scope)
+                                 : DeriveSigningKey(secret, scope),
+                steps.string_to_sign);
   return steps;
 }
 
@@ -97,7 +101,7 @@ Result<SigningSteps> SignRequestInSteps(const Credentials& credentials, const Si
                              .headers = request.headers,
                              .signed_headers = names,
                              .payload_hash = body_hash};
-  SigningSteps steps = SignParts(credentials, credential_scope, amz_date, parts);
+  SigningSteps steps = SignParts(credentials, credential_scope, amz_date, parts, options.cache);
   if (has_token && !options.sign_session_token)
     request.headers.Set("X-Amz-Security-Token", credentials.session_token);
   request.headers.Set("Authorization",
@@ -145,7 +149,7 @@ Result<SigningSteps> PresignInSteps(const Credentials& credentials, const Signin
                              .headers = request.headers,
                              .signed_headers = names,
                              .payload_hash = body_hash};
-  SigningSteps steps = SignParts(credentials, credential_scope, amz_date, parts);
+  SigningSteps steps = SignParts(credentials, credential_scope, amz_date, parts, options.cache);
   if (!options.sign_session_token) query += token;
   request.url = url.scheme + "://" + url.authority + std::string(PathOf(url.target)) + "?" + query +
                 "&X-Amz-Signature=" + steps.signature;

@@ -65,6 +65,10 @@ void DeclareServing(Flags& flags, Config& config) {
       .Option("--rate-limit", &config.rate_limit,
               "calls a second of one access key or user, twice as many at once; 0: no limit")
       .Range(0, 1'000'000);
+  flags
+      .Option("--enrolments", &config.enrolments_a_minute,
+              "tries to enrol a device that one address has in a minute")
+      .Range(1, 1'000'000);
   flags.Flag(
       "--unsandboxed-jobs", &config.unsandboxed_jobs,
       "compile without a sandbox: only where no namespace can be made and models are trusted");

@@ -33,8 +33,9 @@ struct Config {
   std::string account = "000000000000";  // in resource names, 12 digits
   int64_t compile_jobs = 0;              // at a time; set from the cores by DeclareServing
   Quotas quotas;
-  int64_t connected_minutes = 15;  // since its last heartbeat a device counts as connected
-  int64_t rate_limit = 1000;       // calls a second of one access key; 0: none
+  int64_t connected_minutes = 15;    // since its last heartbeat a device counts as connected
+  int64_t rate_limit = 1000;         // calls a second of one access key; 0: none
+  int64_t enrolments_a_minute = 20;  // tries of one address
   bool unsandboxed_jobs = false;
   int64_t lease_ms = 10'000;     // of work that one node does; another goes on after this
   int64_t drain_seconds = 0;     // between SIGTERM, when /readyz says 503, and the last request

@@ -7,7 +7,8 @@ namespace kedge::cli {
 namespace {
 
 std::string Post(const SimulatedDevice& device, const std::string& url, std::string_view path,
-                 const std::string& region, EpochMs now, std::string body) {
+                 const std::string& region, EpochMs now, http::SigningKeyCache& signing_keys,
+                 std::string body) {
   http::ClientRequest request;
   request.method = "POST";
   request.url = url + std::string(path);
@@ -17,8 +18,9 @@ std::string Post(const SimulatedDevice& device, const std::string& url, std::str
     request.headers.Set("Host", url.substr(url.find("//") + 2));
   } else {
     // Cannot fail: URL and keys were looked at before.
-    static_cast<void>(http::SignRequest(device.credentials, {region, "sagemaker"},
-                                        now + device.clock_skew_ms, request));
+    static_cast<void>(http::SignRequestInSteps(device.credentials, {region, "sagemaker"},
+                                               now + device.clock_skew_ms, {.cache = &signing_keys},
+                                               request));
   }
   std::string text = "POST " + std::string(path) + " HTTP/1.1\r\n";
   for (const auto& [name, value] : request.headers.list) {
@@ -47,7 +49,8 @@ protocol::DeploymentResult ResultOf(const SimulatedDevice& device) {
 
 std::string HeartbeatRequest(const SimulatedDevice& device, const std::string& url,
                              const std::string& fleet, const std::string& region, EpochMs now,
-                             int64_t period_ms, const std::string& statistics) {
+                             int64_t period_ms, const std::string& statistics,
+                             http::SigningKeyCache& signing_keys) {
   protocol::Heartbeat heartbeat;
   heartbeat.agent_version = "1.20261122.swarm";
   heartbeat.device = {.device_name = device.name, .device_fleet_name = fleet};
@@ -61,13 +64,14 @@ std::string HeartbeatRequest(const SimulatedDevice& device, const std::string& u
   heartbeat.sequence = device.sequence;
   heartbeat.period_ms = period_ms;
   heartbeat.statistics = statistics;
-  return Post(device, url, protocol::kSendHeartbeatPath, region, now,
+  return Post(device, url, protocol::kSendHeartbeatPath, region, now, signing_keys,
               json::Write(protocol::ToJson(heartbeat)));
 }
 
 std::string PollRequest(const SimulatedDevice& device, const std::string& url,
-                        const std::string& fleet, const std::string& region, EpochMs now) {
-  return Post(device, url, protocol::kGetDeploymentsPath, region, now,
+                        const std::string& fleet, const std::string& region, EpochMs now,
+                        http::SigningKeyCache& signing_keys) {
+  return Post(device, url, protocol::kGetDeploymentsPath, region, now, signing_keys,
               json::Write(protocol::ToJson(protocol::DeviceIdentity{.device_name = device.name,
                                                                     .device_fleet_name = fleet})));
 }

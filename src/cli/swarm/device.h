@@ -18,6 +18,8 @@ namespace kedge::cli {
 struct SimulatedDevice {
   std::string name;
   http::Credentials credentials;  // none of those with a certificate
+  std::string certificate_pem;    // with certificates
+  std::string key_pem;
   int64_t clock_skew_ms = 0;
   int64_t boot = 1;
   int64_t sequence = 1;           // of the heartbeat under way or next
@@ -35,8 +37,10 @@ inline std::string BootName(int64_t boot) { return "b" + std::to_string(boot); }
 // The text of a signed POST. `statistics`: base64 characters.
 std::string HeartbeatRequest(const SimulatedDevice& device, const std::string& url,
                              const std::string& fleet, const std::string& region, EpochMs now,
-                             int64_t period_ms, const std::string& statistics);
+                             int64_t period_ms, const std::string& statistics,
+                             http::SigningKeyCache& signing_keys);
 std::string PollRequest(const SimulatedDevice& device, const std::string& url,
-                        const std::string& fleet, const std::string& region, EpochMs now);
+                        const std::string& fleet, const std::string& region, EpochMs now,
+                        http::SigningKeyCache& signing_keys);
 
 }  // namespace kedge::cli

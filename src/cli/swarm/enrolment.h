@@ -8,9 +8,14 @@
 
 namespace kedge::cli {
 
-// Makes the fleet if there is none, and gives every device an access key of its own.
-Result<std::vector<SimulatedDevice>> EnrolSwarm(const ApiClient& client,
-                                                const SwarmOptions& options);
+struct EnrolledSwarm {
+  std::vector<SimulatedDevice> devices;
+  std::string device_endpoint;  // with certificates: where devices speak, and
+  std::string authority_pem;    // who signed the server's certificate
+};
+// Makes the fleet if there is none, and gives every device an access key of its own; with
+// certificates a private key and a certificate, by a claim token that is good for new devices only.
+Result<EnrolledSwarm> EnrolSwarm(const ApiClient& client, const SwarmOptions& options);
 
 struct SwarmCheck {
   int64_t devices = 0;            // that the server knows

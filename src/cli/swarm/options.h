@@ -16,6 +16,7 @@ struct SwarmOptions {
   int64_t connections = 100;
   double rate = 0;  // heartbeats a second of the whole swarm; 0: as many as the server takes
   int64_t duration_seconds = 30;
+  int64_t warm_up_seconds = 0;  // before it, not measured
   int64_t statistics_bytes = 200;
   double polls = 0;       // GetDeployments, for each heartbeat
   double failures = 0;    // share of deployments that fail on their device
@@ -24,6 +25,8 @@ struct SwarmOptions {
   double skewed = 0;      // share of devices whose clock is 20 minutes wrong: to be refused
   int64_t seed = 1;
   bool polls_only = false;             // GetDeployments instead of heartbeats
+  bool certificates = false;           // mutual TLS: a connection is one device
+  bool own_period = false;             // devices keep theirs, whatever the server says
   std::string trusted_file;            // PEM, for https
   std::vector<std::string> endpoints;  // nodes; connections are dealt out to them in turn
   std::vector<std::string> measured;   // NAME=PID: CPU time of it and its children

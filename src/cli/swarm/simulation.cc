@@ -14,6 +14,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPollStep{20};
 constexpr milliseconds kRetryFirst{1'000};
+constexpr std::chrono::seconds kWarmUpLongerMax{60};
 constexpr size_t kDeploymentsKept = 16;
 constexpr std::string_view kBase64 =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -51,7 +52,8 @@ microseconds Simulation::DrawUpTo(microseconds most) {
 
 void Simulation::Begin() {
   const Time now = std::chrono::steady_clock::now();
-  end_ = now + std::chrono::seconds(options_.duration_seconds);
+  measured_from_ = now + std::chrono::seconds(options_.warm_up_seconds);
+  end_ = measured_from_ + std::chrono::seconds(options_.duration_seconds);
   next_drop_ = now;
   if (options_.rate > 0) {
     for (size_t i = 0; i < devices_.size(); ++i) schedule_.push({now + DrawUpTo(period_), i});
@@ -63,25 +65,42 @@ void Simulation::Begin() {
   }
 }
 
-void Simulation::Run() {
-  const Time begun = std::chrono::steady_clock::now();
+void Simulation::Run(const std::function<void()>& warm) {
   Begin();
-  for (;;) {
+  for (bool is_warm = false;;) {
     const Time now = std::chrono::steady_clock::now();
+    if (!is_warm && IsWarm(now)) {
+      warm();
+      end_ += std::chrono::steady_clock::now() - measured_from_;
+      measured_from_ = std::chrono::steady_clock::now();
+      latencies_ = {};
+      is_warm = true;
+    }
     if (now >= end_) ending_ = true;
     if (ending_ && under_way_ == 0) break;
     if (!ending_) QueueDue(now);
     if (!ending_) DropConnections(now);
+    // Whole milliseconds, rounded up: a swarm that looks all the time for who is due takes a
+    // processor from the server. What becomes due meanwhile is late by a millisecond at most, and
+    // its latency counts from when it was due.
     milliseconds wait = kPollStep;
     if (!schedule_.empty()) {
-      wait = std::clamp(std::chrono::duration_cast<milliseconds>(schedule_.top().time - now),
-                        milliseconds(0), kPollStep);
+      wait = std::clamp(std::chrono::ceil<milliseconds>(schedule_.top().time - now),
+                        milliseconds(1), kPollStep);
     }
     for (size_t i = 0; i < clients_.size(); ++i) {
       clients_[i]->Poll(i == 0 ? wait / static_cast<int>(clients_.size()) : milliseconds(0));
     }
   }
-  seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  seconds_ =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - measured_from_).count();
+}
+
+// Handshakes are a burst of their own: none is under way any more in the time that is measured.
+bool Simulation::IsWarm(Time now) const {
+  if (now < measured_from_) return false;
+  const bool all_answered = lines_answered_ == std::min(lines_.size(), devices_.size());
+  return all_answered || options_.warm_up_seconds == 0 || now > measured_from_ + kWarmUpLongerMax;
 }
 
 void Simulation::QueueDue(Time now) {
@@ -122,10 +141,10 @@ void Simulation::Send(size_t line, Due due, bool poll) {
   const std::string& url = options_.endpoints[line % clients_.size()];
   const EpochMs now = clock_.NowMs();
   std::string request =
-      poll ? PollRequest(device, url, options_.fleet, region_, now)
+      poll ? PollRequest(device, url, options_.fleet, region_, now, signing_keys_)
            : HeartbeatRequest(device, url, options_.fleet, region_, now,
                               std::chrono::duration_cast<milliseconds>(period_).count(),
-                              statistics_);
+                              statistics_, signing_keys_);
   ++under_way_;
   ClientOf(line).Send(PlaceOf(line), std::move(request),
                       [this, line, due, poll](const http::LoadAnswer& answer) {
@@ -135,6 +154,7 @@ void Simulation::Send(size_t line, Due due, bool poll) {
 
 void Simulation::Answered(size_t line, Due due, bool poll, const http::LoadAnswer& answer) {
   --under_way_;
+  lines_answered_ += std::exchange(lines_[line].answered, true) ? 0 : 1;
   SimulatedDevice& device = devices_[due.device];
   if (answer.status == 200) {
     latencies_.Add(
@@ -203,6 +223,9 @@ void Simulation::CountFailure(SimulatedDevice& device, const http::LoadAnswer& a
 void Simulation::ScheduleNext(Due due, bool poll, const http::LoadAnswer& answer) {
   const Time now = std::chrono::steady_clock::now();
   if (poll && !options_.polls_only) return Schedule(due.device, now + milliseconds(1));
+  if (answer.status == 200 && options_.own_period) {
+    return Schedule(due.device, std::max(due.time + period_, now));
+  }
   if (answer.status == 200) {
     const auto parsed = json::Parse(answer.body.empty() ? "{}" : answer.body);
     const int64_t next = parsed ? parsed->IntOr("NextContactMs", 0) : 0;

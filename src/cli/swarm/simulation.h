@@ -10,6 +10,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <queue>
 #include <random>
 
@@ -27,11 +28,14 @@ class Simulation {
              std::vector<SimulatedDevice>& devices,
              std::vector<std::unique_ptr<http::LoadClient>> clients);
 
-  // Until the duration is over and every request under way is answered.
-  void Run();
+  // Until the duration is over and every request under way is answered. `warm`: called once, when
+  // the warm-up is over and the measured time begins.
+  void Run(const std::function<void()>& warm);
 
-  const SwarmCounts& counts() const { return counts_; }
+  const SwarmCounts& counts() const { return counts_; }  // the warm-up included
+  // Of the measured time.
   const Latencies& latencies() const { return latencies_; }
+  int64_t requests() const { return latencies_.count(); }  // answered with success
   double seconds() const { return seconds_; }
   http::LoadCounts connection_counts() const;
 
@@ -45,9 +49,11 @@ class Simulation {
   struct Line {  // a connection
     std::queue<Due> queue;
     size_t next_device = 0;  // without a rate
+    bool answered = false;   // once at least
   };
 
   void Begin();
+  bool IsWarm(Time now) const;
   void QueueDue(Time now);
   void SendNext(size_t line);
   void Send(size_t line, Due due, bool poll);
@@ -73,9 +79,12 @@ class Simulation {
   std::priority_queue<Due, std::vector<Due>, std::greater<>> schedule_;
   std::mt19937_64 random_;
   std::string statistics_;
+  http::SigningKeyCache signing_keys_;
+  Time measured_from_;
   Time end_;
   Time next_drop_;
   size_t under_way_ = 0;
+  size_t lines_answered_ = 0;
   bool ending_ = false;
   double seconds_ = 0;
   SwarmCounts counts_;

@@ -23,10 +23,18 @@ void Declare(Flags& flags, SwarmOptions& options) {
       .Range(1, 60'000);
   flags.Option("--rate", &options.rate, "heartbeats a second of all; 0: as many as are taken");
   flags.Option("--duration", &options.duration_seconds, "seconds").Range(1, 86'400);
+  flags
+      .Option("--warm-up", &options.warm_up_seconds,
+              "seconds before, which are not measured; longer until every connection had an answer")
+      .Range(0, 3'600);
   flags.Option("--statistics", &options.statistics_bytes, "bytes of statistics in a heartbeat")
       .Range(0, 4'096);
   flags.Option("--polls", &options.polls, "share of requests that ask for deployments");
   flags.Flag("--polls-only", &options.polls_only, "ask for deployments, send no heartbeat");
+  flags.Flag("--certificates", &options.certificates,
+             "devices come with certificates to the device listener, one a connection");
+  flags.Flag("--own-period", &options.own_period,
+             "with a rate: devices come at it even where the server would see them later");
   flags.Option("--failures", &options.failures, "share of deployments that fail on their device");
   flags.Option("--restarts", &options.restarts, "share of heartbeats that begin with a restart");
   flags.Option("--reconnects", &options.reconnects, "connections dropped a second");
@@ -53,8 +61,10 @@ Status RaiseDescriptorLimit(int64_t connections) {
   return {};
 }
 
-Result<std::vector<std::unique_ptr<http::LoadClient>>> MakeClients(const SwarmOptions& options) {
-  std::string trusted;
+// `swarm` must outlive the clients.
+Result<std::vector<std::unique_ptr<http::LoadClient>>> MakeClients(const SwarmOptions& options,
+                                                                   const EnrolledSwarm& swarm) {
+  std::string trusted = swarm.authority_pem;
   if (!options.trusted_file.empty()) {
     PosixFileSystem disk;
     KEDGE_TRY(const ByteBuffer pem,
@@ -70,6 +80,16 @@ Result<std::vector<std::unique_ptr<http::LoadClient>>> MakeClients(const SwarmOp
     if (url.starts_with("https:")) {
       client.tls = std::make_unique<http::LoadTls>();
       client.tls->trusted_pem = trusted;
+    }
+    if (options.certificates && client.tls == nullptr) {
+      return InvalidArgument("'" + url + "' is not the https of a device listener");
+    }
+    if (options.certificates) {
+      client.tls->identity = [&swarm, step = options.endpoints.size(),
+                              first = clients.size()](size_t connection) {
+        const SimulatedDevice& device = swarm.devices[connection * step + first];
+        return std::pair(device.certificate_pem, device.key_pem);
+      };
     }
     KEDGE_TRY(auto made, http::LoadClient::Make(std::move(client)));
     clients.push_back(std::move(made));
@@ -90,7 +110,7 @@ json::Object ToJson(const Figures& figures) {
   const SwarmCounts& counts = figures.simulation.counts();
   const Latencies& latencies = figures.simulation.latencies();
   const http::LoadCounts connections = figures.simulation.connection_counts();
-  const int64_t requests = counts.heartbeats_acknowledged + counts.polls_answered;
+  const int64_t requests = figures.simulation.requests();
   json::Array processes;
   for (const MeasuredProcess& process : figures.processes) {
     processes.push_back(json::Object{
@@ -125,7 +145,7 @@ json::Object ToJson(const Figures& figures) {
 void Print(const Figures& figures) {
   const SwarmCounts& counts = figures.simulation.counts();
   const Latencies& latencies = figures.simulation.latencies();
-  const auto requests = static_cast<double>(counts.heartbeats_acknowledged + counts.polls_answered);
+  const auto requests = static_cast<double>(figures.simulation.requests());
   std::printf("acknowledged heartbeats  %" PRId64 " (%.0f requests/s over %.1f s)\n",
               counts.heartbeats_acknowledged, requests / figures.simulation.seconds(),
               figures.simulation.seconds());
@@ -157,28 +177,36 @@ void Print(const Figures& figures) {
 
 Status RunSwarm(SwarmOptions options, const ApiOptions& api) {
   KEDGE_TRY(const ApiClient client, ApiClient::Make(api));
-  if (options.endpoints.empty()) options.endpoints.push_back(client.endpoint());
   std::vector<MeasuredProcess> before;
   for (const std::string& text : options.measured) {
     KEDGE_TRY(MeasuredProcess process, ParseMeasured(text));
     before.push_back(std::move(process));
   }
   KEDGE_TRY_STATUS(RaiseDescriptorLimit(options.connections));
-  KEDGE_TRY(auto clients, MakeClients(options));
-  KEDGE_TRY(std::vector<SimulatedDevice> devices, EnrolSwarm(client, options));
-  for (MeasuredProcess& process : before) KEDGE_TRY_STATUS(Measure(process));
-  const double own_before = OwnCpuSeconds();
+  KEDGE_TRY(EnrolledSwarm swarm, EnrolSwarm(client, options));
+  if (options.endpoints.empty()) {
+    options.endpoints.push_back(options.certificates ? swarm.device_endpoint : client.endpoint());
+  }
+  KEDGE_TRY(auto clients, MakeClients(options, swarm));
+  double own_before = 0;
+  Status measured;
 
-  Simulation simulation(options, client.region(), devices, std::move(clients));
-  simulation.Run();
+  Simulation simulation(options, client.region(), swarm.devices, std::move(clients));
+  simulation.Run([&] {
+    own_before = OwnCpuSeconds();
+    for (MeasuredProcess& process : before) {
+      if (measured) measured = Measure(process);
+    }
+  });
 
+  KEDGE_TRY_STATUS(measured);
   const double own = OwnCpuSeconds() - own_before;
   std::vector<MeasuredProcess> used = before;
   for (size_t i = 0; i < used.size(); ++i) {
     KEDGE_TRY_STATUS(Measure(used[i]));
     used[i].cpu_seconds -= before[i].cpu_seconds;
   }
-  KEDGE_TRY(const SwarmCheck check, CheckSwarm(client, options, devices));
+  KEDGE_TRY(const SwarmCheck check, CheckSwarm(client, options, swarm.devices));
   const Figures figures{simulation, check, own, std::move(used)};
   Print(figures);
   if (!options.json_file.empty()) {
@@ -202,10 +230,12 @@ int Swarm(int argc, const char* const* argv) {
   DeclareApi(flags, api);
   flags.Footer(
       "Every device has an access key of its own and signs its own requests, over connections\n"
-      "that it shares with others. Heartbeats are numbered; afterwards the server must hold the\n"
+      "that it shares with others; or a certificate of its own (--certificates). Heartbeats are "
+      "numbered; afterwards the server must hold the\n"
       "last acknowledged one of every device. Exit code 1 if one was lost.");
   if (const auto exit_code = flags.Parse(argc, argv)) return *exit_code;
   if (options.connections > options.devices) options.connections = options.devices;
+  if (options.certificates) options.connections = options.devices;
   if (const auto status = RunSwarm(std::move(options), api); !status) {
     return Fail(argv[0], status.error());
   }

@@ -67,8 +67,8 @@ Result<std::unique_ptr<DeviceListener>> DeviceListener::Start(
     KEDGE_TRY_STATUS(
         listener->Listen(config, context, spool_directory, std::move(error_body), observer));
   }
-  listener->enrolment_ =
-      std::make_unique<EnrolmentDoor>(context, *listener->authority_, listener->endpoint_);
+  listener->enrolment_ = std::make_unique<EnrolmentDoor>(
+      context, *listener->authority_, listener->endpoint_, config.enrolments_a_minute);
   return listener;
 }
 

@@ -30,16 +30,16 @@ bool MatchesDevicePattern(std::string_view pattern, std::string_view device);
 // Thread-safe.
 class EnrolmentDoor {
  public:
-  static constexpr int64_t kAttemptsAMinute = 20;  // of one address
   static constexpr size_t kBodyBytesMax = 16 << 10;
 
   // Borrows context and authority. `endpoint`: URL of the device listener as devices reach it;
-  // empty: there is none, and enrolment is refused.
-  EnrolmentDoor(const Context& context, const DeviceAuthority& authority, std::string endpoint)
+  // empty: there is none, and enrolment is refused. `attempts_a_minute`: of one address.
+  EnrolmentDoor(const Context& context, const DeviceAuthority& authority, std::string endpoint,
+                int64_t attempts_a_minute)
       : context_(context),
         authority_(authority),
         endpoint_(std::move(endpoint)),
-        limit_(context.clock, kAttemptsAMinute) {}
+        limit_(context.clock, attempts_a_minute) {}
 
   static bool Owns(const http::Request& request) {
     return request.method == "POST" && request.path() == "/enroll";

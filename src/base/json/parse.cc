@@ -11,7 +11,7 @@ namespace kedge::json {
 
 namespace {
 
-constexpr size_t kKeptTextBytes = 64u << 10;  // of a thread's parser between texts
+constexpr size_t kKeptTextBytes = 16u << 10;  // of a thread's parser between texts
 constexpr size_t kFewMembers = 16;            // up to here comparing each pair beats a set
 
 // A parser with room for texts of the usual size; making one costs more than such a text.

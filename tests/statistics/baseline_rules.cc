@@ -4,12 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/check.h"
-
 namespace kedge::statistics {
 namespace {
 
-constexpr int kBlockSeconds = 600;  // a tenth of an hour's movement is seen
+constexpr int kBlockSeconds = 600;
 constexpr int kBlocksPerDay = kSecondsPerDay / kBlockSeconds;
 
 // Mean of the values at each hour of the day, or each block of it.
@@ -58,47 +56,48 @@ int Stride(std::span<const double> series) {
 
 }  // namespace
 
+double ChosenBaseline::SeasonAt(double second) const {
+  const double hour =
+      second / kSecondsPerHour + 23.5;  // hour h's mean stands at h:30; 24 more keeps it positive
+  const auto before = static_cast<int64_t>(hour);
+  const double along = hour - static_cast<double>(before);
+  return hour_means[before % 24] * (1 - along) + hour_means[(before + 1) % 24] * along;
+}
+
 ChosenBaseline ChooseBaseline(std::span<const double> series) {
   ChosenBaseline chosen;
+  std::vector<double> clean(series.begin(), series.end());
+  const auto take_off = [&](double sign) {
+    for (size_t i = 0; i < clean.size(); ++i) {
+      clean[i] -= sign * chosen.SeasonAt(static_cast<double>(i % kSecondsPerDay));
+    }
+  };
   const std::vector<double> hours = MeansBy(series, kSecondsPerHour);
-  std::vector<double> residual(series.begin(), series.end());
-  for (size_t i = 0; i < residual.size(); ++i) residual[i] -= hours[i / kSecondsPerHour % 24];
-  chosen.season_share = 1 - Variance(residual) / Variance(series);
-  const bool seasonal = chosen.season_share > kSeasonShare;
-  chosen.stride = Stride(seasonal ? std::span<const double>(residual) : series);
+  double mean = 0;
+  for (const double h : hours) mean += h / 24;
+  for (int h = 0; h < 24; ++h) chosen.hour_means[h] = hours[h] - mean;
+  take_off(1);
+  chosen.season_share = 1 - Variance(clean) / Variance(series);
+  if (chosen.season_share <= kSeasonShare) {
+    take_off(-1);
+    chosen.hour_means = {};
+  }
+  chosen.stride = Stride(clean);
 
-  std::vector<double> sorted(series.begin(), series.end());
-  std::sort(sorted.begin(), sorted.end());
-  for (const double q : stats::kBaselineQuantiles) {
-    chosen.cuts.push_back(sorted[static_cast<size_t>(q * static_cast<double>(sorted.size()))]);
-  }
-  const size_t keys = seasonal ? 24 : 1;
-  std::vector<std::vector<uint64_t>> counts(keys, std::vector<uint64_t>(16, 0));
-  for (size_t i = 0; i < series.size(); ++i) {
-    ++counts[i / kSecondsPerHour % keys][chosen.Bin(series[i])];
-  }
-  const double rows =
-      static_cast<double>(series.size()) / static_cast<double>(keys) / chosen.stride;
+  const double deviation = std::sqrt(Variance(clean));
+  const double rows = static_cast<double>(clean.size()) / chosen.stride;
   chosen.tolerance = std::max(0.05, 3 / std::sqrt(rows));
-  // What still moves inside a key (all of the season where there is no key) is no drift either.
-  const double deviation = std::sqrt(Variance(residual));
-  const std::vector<double> blocks = MeansBy(series, kBlockSeconds);
-  double overall = 0;
-  for (const double b : blocks) overall += b / kBlocksPerDay;
-  for (int b = 0; b < kBlocksPerDay; ++b) {
-    const double centre = seasonal ? hours[b / 6] : overall;
-    const double moved = std::abs(blocks[b] - centre) / deviation;
-    // Noise of a block's mean: three standard errors are no movement.
-    const double noise =
-        3 / std::sqrt(static_cast<double>(series.size()) / kBlocksPerDay / chosen.stride);
+  // What still moves over the day is no drift either; a block's mean within three standard errors
+  // has not moved.
+  const double noise = 3 / std::sqrt(rows / kBlocksPerDay);
+  for (const double block : MeansBy(clean, kBlockSeconds)) {
+    const double moved = std::abs(block - mean) / deviation;
     if (moved > noise) chosen.tolerance = std::max(chosen.tolerance, moved);
   }
-  for (const auto& c : counts) {
-    auto table =
-        stats::BetTable::Build(c, {.tolerance = std::min(chosen.tolerance, 1.0), .rows = rows});
-    KEDGE_CHECK(table.has_value());
-    chosen.tables.push_back(*std::move(table));
-  }
+  chosen.tolerance = std::min(chosen.tolerance, 1.0);
+  Reference reference = MakeReference(clean, {.tolerance = chosen.tolerance, .rows = rows});
+  chosen.cuts = std::move(reference.cuts);
+  chosen.table = std::move(reference.table);
   return chosen;
 }
 

@@ -15,22 +15,23 @@ inline constexpr int kSecondsPerHour = 3600;
 inline constexpr int kSecondsPerDay = 86400;
 inline constexpr double kStrideCorrelation =
     0.1;  // the largest autocorrelation that a strided stream may keep
-inline constexpr double kSeasonShare = 0.1;  // of the variance, from which on a season key is used
+inline constexpr double kSeasonShare =
+    0.1;  // of the variance, from which on the season is taken off
 
 struct ChosenBaseline {
   int stride = 1;
   double tolerance = 0.05;
-  double season_share = 0;  // of the variance that the hour of the day explains
+  double season_share = 0;              // of the variance that the hour of the day explains
+  std::array<double, 24> hour_means{};  // what is taken off, 0 where it explains too little
   std::vector<double> cuts;
-  std::vector<stats::BetTable> tables;  // one, or 24 by hour of the day
+  stats::BetTable table;
 
-  bool seasonal() const { return tables.size() == 24; }
-  const stats::BetTable& TableAt(int64_t second) const {
-    return seasonal() ? tables[second / kSecondsPerHour % 24] : tables[0];
-  }
-  int Bin(double value) const {
+  // The hour means, interpolated between the middles of the hours: stepwise they would leave a
+  // movement of 0.13 amplitudes inside an hour, so it is 0.01.
+  double SeasonAt(double second) const;
+  int Bin(double value, double season) const {
     int bin = 0;
-    for (const double cut : cuts) bin += value >= cut ? 1 : 0;
+    for (const double cut : cuts) bin += value - season >= cut ? 1 : 0;
     return bin;
   }
 };

@@ -91,10 +91,10 @@ double Median(std::vector<double> delays) { return Quantile(delays, 0.5); }
 
 std::string Cell(std::vector<double> delays) {
   const double median = Quantile(delays, 0.5);
-  if (median >= kLongest) return ">" + std::to_string(kLongest);
+  if (median >= kLongest) return std::string("over ").append(std::to_string(kLongest));
   const double high = Quantile(delays, 0.9);
   return std::to_string(std::lround(median)) + " / " +
-         (high >= kLongest ? ">" + std::to_string(kLongest) : std::to_string(std::lround(high)));
+         (high >= kLongest ? "over" : std::to_string(std::lround(high)));
 }
 
 TEST(Delay, IsWithinItsBoundsAtOneFalseAlarmInThirtyDays) {

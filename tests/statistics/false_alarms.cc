@@ -18,7 +18,6 @@ using Counts = std::array<uint64_t, 16>;
 
 struct Report {
   int64_t sequence = 0;
-  int hour = 0;  // season key of its counts
   uint8_t code = 0;
   Counts counts{};
 };
@@ -56,7 +55,10 @@ class Fleet {
     noise_ = std::sqrt(1 - jump_ * jump_);
     threshold_ = stats::AlarmThreshold(1.0 / baseline_.stride);
     for (Device& d : devices_) d.state = random_.Normal();
-    for (int s = 0; s < kSecondsPerDay; ++s) season_.push_back(SeasonAt(s));
+    for (int s = 0; s < kSecondsPerDay; ++s) {
+      season_.push_back(SeasonAt(s) -
+                        baseline_.SeasonAt(s));  // what the baseline does not take off
+    }
     for (int c = 0; c < 256; ++c)
       levels_[c] = stats::DecodeEvidence(static_cast<uint8_t>(c)) / threshold_;
     if (options_.correlation == 0) MakeAliases();
@@ -64,7 +66,6 @@ class Fleet {
 
   void Minute(int64_t minute) {
     arrived_ = {};
-    hour_ = static_cast<int>(minute / 60 % 24);
     for (Device& device : devices_) {
       alias_.empty() ? Sample(device, minute) : SampleIndependent(device, minute);
       Send(device, minute);
@@ -72,7 +73,7 @@ class Fleet {
     std::vector<Late>& due = late_[minute % late_.size()];
     for (const Late& l : due) Receive(devices_[l.device], l.report);
     due.clear();
-    Judge(minute);
+    Judge();
   }
 
   const QuietResult& result() const { return result_; }
@@ -83,7 +84,7 @@ class Fleet {
   void MakeAliases() {
     const int minutes = options_.season == 0 ? 1 : kMinutesPerDay;
     for (int m = 0; m < minutes; ++m) {
-      const double mean = SeasonAt(m * 60 + 30);
+      const double mean = season_[m * 60 + 30];
       double before = 0;
       std::vector<double> probabilities;
       for (const double cut : baseline_.cuts) {
@@ -111,24 +112,25 @@ class Fleet {
     return series;
   }
 
-  void Take(Device& device, const stats::BetTable& table, int bin) {
-    device.detector.Step(table, bin);
+  void Take(Device& device, stats::EDetector& detector, int bin) {
+    detector.Step(baseline_.table, bin);
     ++device.fresh[bin];
-    ++result_.steps;
-    if (device.detector.Evidence() >= threshold_) {
+    if (detector.Evidence() >= threshold_) {
       ++result_.device_alarms;
-      device.detector.Restart();
+      detector.Restart();
     }
   }
 
   void SampleIndependent(Device& device, int64_t minute) {
-    const stats::BetTable& table = baseline_.TableAt(minute * 60);
     const Alias& alias = alias_[minute % alias_.size()];
+    stats::EDetector detector = device.detector;  // a local one stays in registers
     for (int i = 0; i < 60; i += 2) {
       const uint64_t bits = random_.Next();
-      Take(device, table, alias.Draw(static_cast<uint32_t>(bits)));
-      Take(device, table, alias.Draw(static_cast<uint32_t>(bits >> 32)));
+      Take(device, detector, alias.Draw(static_cast<uint32_t>(bits)));
+      Take(device, detector, alias.Draw(static_cast<uint32_t>(bits >> 32)));
     }
+    device.detector = detector;
+    result_.steps += 60;
   }
 
   // An AR(1) process seen every stride-th second is AR(1) with correlation^stride: the seconds
@@ -138,14 +140,14 @@ class Fleet {
     const int64_t stride = baseline_.stride;
     for (int64_t s = (from + stride - 1) / stride * stride; s < from + 60; s += stride) {
       device.state = jump_ * device.state + noise_ * random_.Normal();
-      Take(device, baseline_.TableAt(s), baseline_.Bin(device.state + season_[s % kSecondsPerDay]));
+      Take(device, device.detector, baseline_.Bin(device.state + season_[s % kSecondsPerDay], 0));
+      ++result_.steps;
     }
   }
 
   void Send(Device& device, int64_t minute) {
     if (!device.waiting) {
       device.unacknowledged = {.sequence = ++device.sequence,
-                               .hour = hour_,
                                .code = stats::EncodeEvidence(device.detector.Evidence()),
                                .counts = device.fresh};
       device.fresh = {};
@@ -174,13 +176,11 @@ class Fleet {
     }
     device.merged_sequence = report.sequence;
     device.code = report.code;
-    // A late block of another hour is counted for the charts, but its season's table has been left.
-    if (baseline_.seasonal() && report.hour != hour_) return;
     for (int b = 0; b < 16; ++b) arrived_[b] += report.counts[b];
   }
 
-  void Judge(int64_t minute) {
-    merged_.StepWindow(baseline_.TableAt(minute * 60), arrived_);
+  void Judge() {
+    merged_.StepWindow(baseline_.table, arrived_);
     double mean = 0;
     for (const Device& device : devices_) mean += levels_[device.code];
     mean /= static_cast<double>(devices_.size());
@@ -204,7 +204,6 @@ class Fleet {
   std::array<double, 256> levels_{};
   stats::EDetector merged_;
   Counts arrived_{};
-  int hour_ = 0;
   double jump_ = 0, noise_ = 1, threshold_ = 0;
   QuietResult result_;
 };

@@ -56,7 +56,7 @@ INSTANTIATE_TEST_SUITE_P(
                     QuietFleet{.name = "AR(1) 0.9", .correlation = 0.9},
                     QuietFleet{.name = "AR(1) 0.99", .correlation = 0.99},
                     QuietFleet{.name = "daily season, amplitude 1", .season = 1},
-                    QuietFleet{.name = "daily season 0.3, no key", .season = 0.3},
+                    QuietFleet{.name = "daily season, amplitude 0.3", .season = 0.3},
                     QuietFleet{.name = "season 1 and AR(1) 0.9", .correlation = 0.9, .season = 1}));
 
 }  // namespace

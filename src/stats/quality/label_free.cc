@@ -135,8 +135,8 @@ uint64_t QualityReference::Rows() const {
 Status Validate(const QualityReference& reference) {
   const int k = reference.classes;
   const int bins = reference.score_bins;
-  if (k < 2 || k > kClassesMax)
-    return InvalidArgument("reference has " + std::to_string(k) + " classes, not 2 to 256");
+  if (k < 2 || k > kQualityClassesMax)
+    return InvalidArgument("reference has " + std::to_string(k) + " classes, not 2 to 1000");
   if (bins < 2 || bins > 64)
     return InvalidArgument("reference has " + std::to_string(bins) + " score bins, not 2 to 64");
   if (reference.confusion.size() != static_cast<size_t>(k) * k ||

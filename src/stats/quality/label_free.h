@@ -36,7 +36,7 @@
 
 namespace kedge::stats {
 
-inline constexpr int kClassesMax = 256;
+inline constexpr int kQualityClassesMax = 1000;
 
 // What the labelled reference says. All counts are of the same rows.
 struct QualityReference {
@@ -53,7 +53,7 @@ struct QualityReference {
   uint64_t Rows() const;
 };
 
-// errors: kInvalidArgument if sizes do not agree, classes are not 2..256, there is no row, the two
+// errors: kInvalidArgument if sizes do not agree, classes are not 2..1000, there is no row, the two
 // tables count different numbers of rows or a class, or more rows of a bin are right than there
 // are.
 Status Validate(const QualityReference& reference);

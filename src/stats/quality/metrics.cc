@@ -17,7 +17,7 @@ double Ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 ConfusionMatrix::ConfusionMatrix(int classes)
     : classes_(classes), counts_(static_cast<size_t>(classes) * classes, 0) {
-  KEDGE_CHECK(classes >= 2 && classes <= kClassesMax);
+  KEDGE_CHECK(classes >= 2 && classes <= kQualityClassesMax);
 }
 
 void ConfusionMatrix::Merge(const ConfusionMatrix& other) {

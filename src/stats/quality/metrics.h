@@ -13,7 +13,7 @@ namespace kedge::stats {
 // Counts of (predicted, true) class.
 class ConfusionMatrix {
  public:
-  // classes is 2..256 (checked).
+  // classes is 2..1000 (checked).
   explicit ConfusionMatrix(int classes);
 
   void Add(int predicted, int truth, uint64_t rows = 1) {

@@ -8,14 +8,19 @@
 namespace kedge::store {
 namespace {
 
-constexpr std::array<DeviceTable, 8> kTables = {{{"access_keys"},
-                                                 {"command_devices"},
-                                                 {"desired_models"},
-                                                 {"device_models"},
-                                                 {"device_state"},
-                                                 {"events"},
-                                                 {"stage_devices"},
-                                                 {"device_certificates", /*row_stays=*/true}}};
+constexpr std::array<DeviceTable, 13> kTables = {{{"access_keys"},
+                                                  {"command_devices"},
+                                                  {"desired_models"},
+                                                  {"device_models"},
+                                                  {"device_state"},
+                                                  {"drift_alarm_devices"},
+                                                  {"drift_devices"},
+                                                  {"events"},
+                                                  {"ground_truth"},
+                                                  {"stage_devices"},
+                                                  {"statistics_merged"},
+                                                  {"statistics_reports"},
+                                                  {"device_certificates", /*row_stays=*/true}}};
 
 }  // namespace
 

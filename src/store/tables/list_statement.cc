@@ -22,6 +22,12 @@ void ListStatement::Add(std::string_view condition, Value value) {
   sql_ += std::string(condition) + " $" + std::to_string(parameters_.size());
 }
 
+std::string Places(size_t first, size_t n) {
+  std::string places;
+  for (size_t i = 0; i < n; ++i) places += (i == 0 ? "($" : ", $") + std::to_string(first + i);
+  return places + ")";
+}
+
 void ListStatement::Where(std::string_view condition, const std::optional<int64_t>& value) {
   if (value) Add(condition, *value);
 }

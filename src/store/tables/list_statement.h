@@ -38,6 +38,9 @@ struct TimeWindow {
   std::optional<EpochMs> modified_before;
 };
 
+// "($first, $first+1, ...)" with `n` places of parameters.
+std::string Places(size_t first, size_t n);
+
 class ListStatement {
  public:
   // "SELECT a, b FROM t"

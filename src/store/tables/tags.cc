@@ -2,6 +2,12 @@
 #include "store/tables/tags.h"
 
 namespace kedge::store {
+namespace {
+
+// Resources of one statement.
+constexpr size_t kKeysWide = 64;
+
+}  // namespace
 
 Status PutTag(Transaction& transaction, const std::string& resource_arn, const std::string& key,
               const std::string& value) {
@@ -21,6 +27,24 @@ Result<std::vector<Tag>> ListTags(Transaction& transaction, const std::string& r
                               {resource_arn, after, rows_max}));
   std::vector<Tag> tags;
   for (const Row& row : rows) tags.push_back({.key = row.Text(0), .value = row.Text(1)});
+  return tags;
+}
+
+Result<std::vector<ResourceTag>> TagsOf(Transaction& transaction,
+                                        const std::vector<std::string>& resource_arns) {
+  static const std::string kWide =
+      "SELECT resource_arn, name, content FROM tags WHERE resource_arn IN " + Places(1, kKeysWide) +
+      " ORDER BY resource_arn, name";
+  std::vector<ResourceTag> tags;
+  for (size_t begin = 0; begin < resource_arns.size(); begin += kKeysWide) {
+    std::vector<Value> parameters;
+    for (size_t i = begin; i < resource_arns.size() && i - begin < kKeysWide; ++i) {
+      parameters.emplace_back(resource_arns[i]);
+    }
+    parameters.resize(kKeysWide, resource_arns[begin]);
+    KEDGE_TRY(const Rows rows, transaction.Query(kWide, parameters));
+    for (const Row& row : rows) tags.push_back({row.Text(0), {row.Text(1), row.Text(2)}});
+  }
   return tags;
 }
 

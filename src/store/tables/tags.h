@@ -19,6 +19,13 @@ Status PutTag(Transaction& transaction, const std::string& resource_arn, const s
 // Ordered by key, after `after` (empty: from the first), at most `rows_max`.
 Result<std::vector<Tag>> ListTags(Transaction& transaction, const std::string& resource_arn,
                                   const std::string& after, int64_t rows_max);
+struct ResourceTag {
+  std::string resource_arn;
+  Tag tag;
+};
+// Of those resources, in the order of ARN and key.
+Result<std::vector<ResourceTag>> TagsOf(Transaction& transaction,
+                                        const std::vector<std::string>& resource_arns);
 Result<int64_t> CountTags(Transaction& transaction, const std::string& resource_arn);
 // Success if there is none of that key.
 Status DeleteTag(Transaction& transaction, const std::string& resource_arn, const std::string& key);

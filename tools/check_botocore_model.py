@@ -25,6 +25,7 @@ DIFFERENT = {
     "*TargetDevice enum": "values of newer models",
     "*MaxPendingTimeInSeconds extra": "newer model",
     "*DerivedInformation extra": "newer model",
+    "GetDeployments*.CapturePolicies extra": "ours",
     "GetDeployments*.Commands extra": "ours",
     "GetDeployments.PeriodMs extra": "ours",
     "*NextContactMs extra": "ours",

@@ -9,6 +9,33 @@ namespace {
 
 constexpr int kCertificateDaysMax = 3650;
 
+constexpr double kDriftAlarmDaysMax = 3650;
+
+void DeclareAlerts(Flags& flags, Config& config) {
+  flags.Option("--drift-alarm-days", &config.drift_alarm_days,
+               "alarm budget: one false alarm about drift of a model in so many days");
+  flags.Option("--smtp-url", &config.smtp_url,
+               "smtp://HOST:PORT or smtps://HOST:PORT that takes alerts by mail");
+  flags.Option("--smtp-from", &config.smtp_from, "address that such mails come from");
+  flags.Option("--smtp-user", &config.smtp_user, "user at the mail server; then only over TLS");
+  flags.Option("--smtp-password-file", &config.smtp_password_file, "file with its password");
+}
+
+Status CheckAlerts(const Config& config) {
+  if (!(config.drift_alarm_days > 0 && config.drift_alarm_days <= kDriftAlarmDaysMax)) {
+    return InvalidArgument("--drift-alarm-days " + std::to_string(config.drift_alarm_days) +
+                           " is not between 0 and " + std::to_string(kDriftAlarmDaysMax));
+  }
+  if (config.smtp_url.empty()) return {};
+  if (!config.smtp_url.starts_with("smtp://") && !config.smtp_url.starts_with("smtps://")) {
+    return InvalidArgument("--smtp-url '" + config.smtp_url + "' is not smtp:// or smtps://");
+  }
+  if (config.smtp_from.find('@') == std::string::npos) {
+    return InvalidArgument("--smtp-from '" + config.smtp_from + "' is not an address");
+  }
+  return {};
+}
+
 void DeclareObjects(Flags& flags, Config& config) {
   flags.Option("--objects", &config.objects,
                "object store: a folder (DATA/objects if not given), or "
@@ -88,6 +115,7 @@ void DeclareServing(Flags& flags, Config& config) {
                "http://HOST:4318 of a collector that takes traces by OTLP");
   flags.Option("--trace-fraction", &config.trace_fraction,
                "part of the traces that begin here which is sent, 0 to 1; a caller's flag counts");
+  DeclareAlerts(flags, config);
   flags.Option("--log-level", &config.log_level, "least level of log lines")
       .OneOf({"debug", "info", "warning", "error"});
 }
@@ -135,6 +163,7 @@ Status CheckConfig(const Config& config) {
     return InvalidArgument("--certificate-days and --certificate-grace-days are at most " +
                            std::to_string(kCertificateDaysMax));
   }
+  KEDGE_TRY_STATUS(CheckAlerts(config));
   http::ServerOptions ignored;
   if (!config.device_listen.empty()) {
     KEDGE_TRY_STATUS(ReadListen("--device-listen", config.device_listen, ignored));

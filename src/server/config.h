@@ -44,6 +44,11 @@ struct Config {
   std::string otlp_endpoint;     // "http://host:4318"; empty: no traces
   double trace_fraction = 0.01;  // of traces that begin here
   std::string log_level = "info";
+  double drift_alarm_days = 30;    // one false alarm of a model in so many days
+  std::string smtp_url;            // "smtp://host:25"; empty: no mails
+  std::string smtp_from;           // address that alerts come from
+  std::string smtp_user;           // empty: no login
+  std::string smtp_password_file;  // its password, the first line
 };
 
 // What every command needs: where the installation is.

@@ -25,6 +25,10 @@ Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context
   AddTagRoutes(api->router_, api->context_);
   AddCaptureRoutes(api->router_, api->context_);
   AddDeviceCommandRoutes(api->router_, api->context_);
+  AddAlertTargetRoutes(api->router_, api->context_);
+  AddDriftAlarmRoutes(api->router_, api->context_);
+  AddDriftRoutes(api->router_, api->context_);
+  AddModelQualityRoutes(api->router_, api->context_);
   AddEventRoutes(api->router_, api->context_);
   AddImportRoutes(api->router_, api->context_);
   AddModelRoutes(api->router_, api->context_);

@@ -13,6 +13,9 @@
 #include "server/auth/audit.h"
 #include "server/auth/authentication.h"
 #include "server/auth/identity.h"
+#include "server/drift/alert_outbox.h"
+#include "server/drift/baselines.h"
+#include "server/drift/capture_orders.h"
 #include "server/ingest/heartbeats.h"
 #include "server/keys/keyring.h"
 #include "server/schema/catalogue.h"
@@ -57,6 +60,10 @@ struct Context {
   JobSignals& compilation_jobs;
   JobSignals& packaging_jobs;
   Heartbeats& heartbeats;
+  const AlertSender& alerts;
+  Baselines& baselines;
+  CaptureOrders& capture_orders;
+  double drift_alarm_days;  // one false alarm of a model in so many days
 };
 
 // One validated call.
@@ -94,6 +101,10 @@ class Router {
 void AddAccessKeyRoutes(Router& router, const Context& context);
 void AddUserRoutes(Router& router, const Context& context);
 void AddAuditRoutes(Router& router, const Context& context);
+void AddAlertTargetRoutes(Router& router, const Context& context);
+void AddDriftAlarmRoutes(Router& router, const Context& context);
+void AddDriftRoutes(Router& router, const Context& context);
+void AddModelQualityRoutes(Router& router, const Context& context);
 void AddDeviceFleetRoutes(Router& router, const Context& context);
 void AddFleetReportRoutes(Router& router, const Context& context);
 void AddTagRoutes(Router& router, const Context& context);

@@ -74,6 +74,9 @@ void GetDeployments(const Context& context, const Call& call, const Reply& reply
   if (!polled) return reply(polled.error());
   json::Value answer = protocol::ToJson(polled->desired.deployments);
   if (!polled->commands.empty()) answer.AsObject()->Set("Commands", CommandsJson(polled->commands));
+  if (const auto policies = context.capture_orders.Of({fleet, device}); !policies.empty()) {
+    answer.AsObject()->Set("CapturePolicies", protocol::ToJson(policies));
+  }
   if (const int64_t period_ms = input.Integer("PeriodMs", 0); period_ms > 0) {
     answer.AsObject()->Set("NextContactMs",
                            context.heartbeats.NextContact({fleet, device}, period_ms));

@@ -15,6 +15,7 @@
 #include "server/auth/object_rights.h"
 #include "server/commands/command.h"
 #include "server/commands/device_listener.h"
+#include "server/commands/drift_parts.h"
 #include "server/commands/observation.h"
 #include "server/config.h"
 #include "server/ingest/recount.h"
@@ -214,6 +215,9 @@ Status Run(const Config& config, const sigset_t& signals) {
   KEDGE_TRY(const Catalogue catalogue, Catalogue::Load(OperationFiles()));
   const Authenticator authenticator(*store, keyring, clock,
                                     {.calls_per_second = static_cast<double>(config.rate_limit)});
+  KEDGE_TRY(const auto alerts, MakeAlertSender(config, keyring, clock));
+  Baselines baselines(*store, *blobs, clock, key.certificate_pem);
+  CaptureOrders capture_orders(*store, clock, baselines);
   const Context context{.store = *store,
                         .blobs = *blobs,
                         .clock = clock,
@@ -226,7 +230,11 @@ Status Run(const Config& config, const sigset_t& signals) {
                         .signing_certificate_pem = key.certificate_pem,
                         .compilation_jobs = *compilation,
                         .packaging_jobs = *packaging,
-                        .heartbeats = heartbeats};
+                        .heartbeats = heartbeats,
+                        .alerts = *alerts,
+                        .baselines = baselines,
+                        .capture_orders = capture_orders,
+                        .drift_alarm_days = config.drift_alarm_days};
   KEDGE_TRY(const auto api, Api::Make(catalogue, context));
 
   LeasedLoop erasures(
@@ -235,6 +243,7 @@ Status Run(const Config& config, const sigset_t& signals) {
   LeasedLoop retention(
       *store, clock, {.lease = kRetentionLease, .node = folder_id, .period = kRetentionPeriod},
       [&](const store::Lease& lease) { return RetentionStep(*store, clock, lease); });
+  DriftLoops drift({*store, clock, arns, baselines}, config, *alerts, folder_id);
   std::optional<Scrubber> scrubber;  // an S3 store looks after its own disks
   if (!KeepsObjectsInS3(config)) scrubber.emplace(*stored_blobs, Scrubber::Options{});
   const S3Door door(MakeS3Options(config, context));
@@ -263,6 +272,7 @@ Status Run(const Config& config, const sigset_t& signals) {
   };
   KEDGE_TRY(const auto server,
             http::Server::Start(listen, observation->Around(handler, *api), TransportError));
+  drift.Observe(observation->metrics());
   observation->Count(*server, "api");
   if (devices->server() != nullptr) observation->Count(*devices->server(), "devices");
   KEDGE_TRY_STATUS(observation->Serve(config));

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "server/api/rollout.h"
+#include "server/drift/merge.h"
 #include "store/tables/fleet_counts.h"
 
 namespace kedge::server {
@@ -168,7 +169,11 @@ HeartbeatRecord MakeRecord(protocol::Heartbeat heartbeat, EpochMs now) {
   state.agent_version = std::move(heartbeat.agent_version);
   state.boot = std::move(heartbeat.boot);
   state.sequence = heartbeat.sequence;
-  state.statistics = std::move(heartbeat.statistics);
+  if (!heartbeat.statistics.empty()) {
+    auto report = MakeReportRow(state.key, std::move(heartbeat.statistics), now);
+    record.report_refused = !report;
+    if (report) record.report = *std::move(report);
+  }
   std::vector<LoadedModel> models;
   for (protocol::ModelReport& model : heartbeat.models) {
     if (model.model_name.empty()) continue;
@@ -201,19 +206,23 @@ Status ApplyBatch(store::Transaction& transaction, const std::vector<HeartbeatRe
   }
   KEDGE_TRY_STATUS(WriteChanges(transaction, changes, shard));
 
+  std::vector<store::StatisticsReport> reports;
   for (size_t i = 0; i < records.size(); ++i) {
     const HeartbeatRecord& record = records[i];
     const auto place = std::lower_bound(keys.begin(), keys.end(), record.state.key);
     if (!before[static_cast<size_t>(place - keys.begin())]) {
       outcomes[i] = Outcome::kUnknownDevice;
-    } else if (record.result) {
+      continue;
+    }
+    if (record.report) reports.push_back(*record.report);
+    if (record.result) {
       KEDGE_TRY_STATUS(RecordResult(
           transaction,
           {.device_name = record.state.key.device, .device_fleet_name = record.state.key.fleet},
           *record.result));
     }
   }
-  return {};
+  return store::InsertReports(transaction, reports);
 }
 
 }  // namespace kedge::server

@@ -2,9 +2,10 @@
 //
 // Of the heartbeats of one device only the newest is stored, and all of them are acknowledged with
 // it; what became of deployments is never left out: every result of the batch is recorded, in the
-// order of arrival. A heartbeat whose (boot, sequence) is not newer than the stored one was stored
-// before; it is acknowledged and changes nothing.
-// SPDX-License-Identifier: Apache-2.0
+// order of arrival. Nor is a report of counts, whose own number makes it count once
+// (store/tables/statistics_reports.h). A heartbeat whose (boot, sequence) is not newer than the
+// stored one was stored before; it is acknowledged and changes nothing. SPDX-License-Identifier:
+// Apache-2.0
 #pragma once
 
 #include <set>
@@ -12,6 +13,7 @@
 #include "protocol/edge_api.h"
 #include "store/tables/device_state.h"
 #include "store/tables/metric_points.h"
+#include "store/tables/statistics_reports.h"
 
 namespace kedge::server {
 
@@ -29,6 +31,8 @@ struct HeartbeatRecord {
   store::DeviceState state;  // what the device's row becomes, but for its revision
   std::optional<protocol::DeploymentResult> result;
   std::vector<MetricValue> metrics;
+  std::optional<store::StatisticsReport> report;
+  bool report_refused = false;  // there was one that is none
 };
 
 // Which series are added up: the first kSeriesOfHourMax of each hour. One thread.
@@ -42,7 +46,8 @@ class SeriesLimit {
   std::set<store::MetricSeries> known_;
 };
 
-// A heartbeat that arrived at `now`. Models without a name are left out.
+// A heartbeat that arrived at `now`. Models without a name are left out; so are statistics that are
+// no report, since a device would send them again and again.
 HeartbeatRecord MakeRecord(protocol::Heartbeat heartbeat, EpochMs now);
 
 // What became of each record of a batch, at its place.

@@ -47,6 +47,7 @@ void Heartbeats::Submit(HeartbeatRecord record, int64_t period_ms, Done done) {
     std::unique_lock lock(mutex_);
     if (gathering_.records.size() < queued_max_) {
       series_.Apply(record);
+      if (record.report_refused) ++counts_.reports_refused;
       gathering_.records.push_back(std::move(record));
       gathering_.waiting.push_back({period_ms, std::move(done)});
       if (!writing_) WriteNext(lock);

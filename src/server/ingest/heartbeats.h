@@ -31,12 +31,13 @@ constexpr int kBatchAttemptsMax = 8;
 int64_t NewCounterShard();
 
 struct HeartbeatCounts {
-  uint64_t stored = 0;   // acknowledged
-  uint64_t refused = 0;  // the queue was full
-  uint64_t failed = 0;   // unknown device, or the store's error
-  uint64_t batches = 0;  // committed
-  size_t waiting = 0;    // in the queue now
-  int64_t stretch = 1;   // see LoadStretch
+  uint64_t stored = 0;           // acknowledged
+  uint64_t refused = 0;          // the queue was full
+  uint64_t failed = 0;           // unknown device, or the store's error
+  uint64_t batches = 0;          // committed
+  uint64_t reports_refused = 0;  // statistics that were no report; their heartbeats count as stored
+  size_t waiting = 0;            // in the queue now
+  int64_t stretch = 1;           // see LoadStretch
 };
 
 // Thread-safe.

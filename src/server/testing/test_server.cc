@@ -26,6 +26,16 @@ Result<std::unique_ptr<store::Store>> OpenTestStore(const Folders& folders) {
 
 }  // namespace
 
+Result<http::Response> FakeTransport::Send(const http::ClientRequest& request) {
+  sent.push_back(request);
+  return http::Response{.status = status};
+}
+
+Status FakeMail::Send(const http::Mail& mail) {
+  sent.push_back(mail);
+  return answer;
+}
+
 Result<std::unique_ptr<TestServer>> TestServer::Make() {
   std::unique_ptr<TestServer> server(new TestServer());
   KEDGE_TRY(TemporaryDirectory folder, TemporaryDirectory::Make());
@@ -44,6 +54,16 @@ Result<std::unique_ptr<TestServer>> TestServer::Make() {
   server->authenticator_ =
       std::make_unique<Authenticator>(*server->store_, *server->keyring_, server->clock_);
   server->heartbeats_ = std::make_unique<Heartbeats>(*server->store_, server->clock_, 1);
+  auto web = std::make_unique<FakeTransport>();
+  auto mail = std::make_unique<FakeMail>();
+  server->web_ = web.get();
+  server->mail_ = mail.get();
+  server->alerts_ = std::make_unique<AlertSender>(*server->keyring_, server->clock_, std::move(web),
+                                                  std::move(mail));
+  server->baselines_ = std::make_unique<Baselines>(*server->store_, *server->blobs_, server->clock_,
+                                                   server->key_.certificate_pem);
+  server->capture_orders_ =
+      std::make_unique<CaptureOrders>(*server->store_, server->clock_, *server->baselines_);
   const Context context{.store = *server->store_,
                         .blobs = *server->blobs_,
                         .clock = server->clock_,
@@ -56,7 +76,11 @@ Result<std::unique_ptr<TestServer>> TestServer::Make() {
                         .signing_certificate_pem = server->key_.certificate_pem,
                         .compilation_jobs = server->compilation_jobs_,
                         .packaging_jobs = server->packaging_jobs_,
-                        .heartbeats = *server->heartbeats_};
+                        .heartbeats = *server->heartbeats_,
+                        .alerts = *server->alerts_,
+                        .baselines = *server->baselines_,
+                        .capture_orders = *server->capture_orders_,
+                        .drift_alarm_days = 30};
   KEDGE_TRY(server->api_, Api::Make(*server->catalogue_, context));
   return server;
 }

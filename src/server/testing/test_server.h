@@ -19,6 +19,20 @@ class RecordedSignals final : public JobSignals {
   std::vector<std::string> stopped;
 };
 
+// Answers POSTs with `status`, and keeps them.
+class FakeTransport final : public http::Transport {
+ public:
+  Result<http::Response> Send(const http::ClientRequest& request) override;
+  int status = 200;
+  std::vector<http::ClientRequest> sent;
+};
+class FakeMail final : public http::MailTransport {
+ public:
+  Status Send(const http::Mail& mail) override;
+  Status answer;
+  std::vector<http::Mail> sent;
+};
+
 struct Answer {
   int status = 0;
   std::string error;  // __type, empty for a success
@@ -45,6 +59,12 @@ class TestServer {
   FakeClock& clock() { return clock_; }
   RecordedSignals& compilation_jobs() { return compilation_jobs_; }
   const Authenticator& authenticator() const { return *authenticator_; }
+  // What alerts would be sent over; the test scripts its answers.
+  FakeTransport& web() { return *web_; }
+  FakeMail& mail() { return *mail_; }
+  Baselines& baselines() { return *baselines_; }
+  const Arns& arns() const { return arns_; }
+  const AlertSender& alerts() const { return *alerts_; }
   const Keyring& keyring() const { return *keyring_; }
   const SigningKey& key() const { return key_; }
   Quotas& quotas() { return quotas_; }
@@ -71,6 +91,11 @@ class TestServer {
   RecordedSignals compilation_jobs_;
   RecordedSignals packaging_jobs_;
   std::unique_ptr<Heartbeats> heartbeats_;
+  FakeTransport* web_ = nullptr;
+  FakeMail* mail_ = nullptr;
+  std::unique_ptr<AlertSender> alerts_;
+  std::unique_ptr<Baselines> baselines_;
+  std::unique_ptr<CaptureOrders> capture_orders_;
   std::unique_ptr<Api> api_;
 };
 

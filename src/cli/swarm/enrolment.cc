@@ -103,7 +103,7 @@ Result<EnrolledSwarm> EnrolSwarm(const ApiClient& client, const SwarmOptions& op
   swarm.devices.resize(static_cast<size_t>(options.devices));
   const auto wrong = static_cast<size_t>(options.skewed * static_cast<double>(options.devices));
   for (size_t i = 0; i < swarm.devices.size(); ++i) {
-    swarm.devices[i].name = NameOf(i);
+    swarm.devices[i].name = options.names.empty() ? NameOf(i) : options.names[i];
     swarm.devices[i].clock_skew_ms = i < wrong ? kWrongClockMs : 0;
   }
   if (options.certificates) {

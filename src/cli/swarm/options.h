@@ -12,6 +12,7 @@ namespace kedge::cli {
 
 struct SwarmOptions {
   std::string fleet = "swarm";
+  std::vector<std::string> names;  // of the devices; made up if empty
   int64_t devices = 1'000;
   int64_t connections = 100;
   double rate = 0;  // heartbeats a second of the whole swarm; 0: as many as the server takes

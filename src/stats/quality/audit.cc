@@ -11,6 +11,9 @@ namespace {
 
 constexpr double kNormal95 = 1.959963984540054;
 constexpr double kLeastLabels = 10;
+// Of a bin's reference share. Bets run over all bins, whose errors are independent: that they
+// exceed 1.5 on average of a few bins is as rare as that one bin exceeds 3.
+constexpr double kSlackErrors = 1.5;
 constexpr float kCapitalMax = 0x1p96F;
 // Moves that audits bet on, downwards and upwards; and excess risks.
 constexpr std::array<double, 6> kMoves = {-0.03, -0.1, -0.3, 0.03, 0.1, 0.3};
@@ -62,7 +65,7 @@ CalibrationAudit::CalibrationAudit(const QualityReference& reference, double tol
   for (int b = 0; b < reference.score_bins; ++b) {
     const auto rows = static_cast<double>(reference.ScoreRows(b));
     const double smooth = (promised[b] * rows + 2) / (rows + 4);
-    const double slack = tolerance + 3 * std::sqrt(smooth * (1 - smooth) / (rows + 4));
+    const double slack = tolerance + kSlackErrors * std::sqrt(smooth * (1 - smooth) / (rows + 4));
     for (int k = 0; k < kBetsOfAudit; ++k) {
       // The nearest share that "as promised" allows, and the one that is bet on beyond it. The
       // likelihood ratio is monotone in the true share, so its expectation is largest, and 1, at

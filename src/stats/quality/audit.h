@@ -39,7 +39,7 @@ Estimate CorrectByLabels(const QualityReference& reference, std::span<const uint
 // thread.
 class CalibrationAudit {
  public:
-  // tolerance: how far a bin's share may be off, besides three standard errors of the reference.
+  // tolerance: how far a bin's share may be off, besides 1.5 standard errors of the reference.
   CalibrationAudit(const QualityReference& reference, double tolerance = 0.02);
 
   // Takes in one label. bin < score_bins.

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "stats/quality/chi_squared.h"
+#include "stats/evidence/batch_test.h"
 
 namespace kedge::stats {
 namespace {
@@ -300,17 +300,10 @@ Result<AccuracyEstimate> EstimateAccuracy(const QualityReference& reference,
     result.shift = fits && classes_moved ? Shift::kLabel : Shift::kCovariate;
   if (result.shift == Shift::kLabel) result.accuracy = result.by_classes;
   const double thin = ThinShare(reference, live_scores);
-  const bool disagree =
-      classes.has_value() && (result.by_classes.lower > result.by_confidence.upper ||
-                              result.by_classes.upper < result.by_confidence.lower);
   if (thin > kThinShare) {
     result.outside = true;
     result.reason = "a share of " + std::to_string(thin) +
                     " of the samples has scores that no reference row backs";
-  } else if (disagree && !fits) {
-    result.outside = true;
-    result.reason =
-        "the estimates by confidence and by classes disagree and neither assumption fits";
   }
   return result;
 }

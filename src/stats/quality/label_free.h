@@ -93,9 +93,9 @@ struct AccuracyEstimate {
   Estimate by_confidence;
   Estimate by_classes;  // [0, 1] where the confusion matrix does not allow it
   Shift shift = Shift::kNone;
-  // The assumptions of both estimates are in doubt: they disagree by more than their intervals and
-  // label shift is rejected, or over 5 % of the samples fall into score bins that hardly any
-  // reference row backs.
+  // Over 5 % of the samples have scores that hardly any reference row backs: neither estimate has a
+  // ground. (That the two estimates disagree is no sign: under covariate shift BBSE is wrong and
+  // CBPE right, under label shift the other way.)
   bool outside = false;
   std::string reason;  // one sentence where outside
 };

@@ -1,11 +1,17 @@
 #!/usr/bin/python3
 """What one machine takes: durable heartbeats and polls over HTTP, beside what the database alone does with the same statements.
 
-    bench/server/run.py [--seconds S] [--databases sqlite,postgresql,postgresql-2] [--connections 1,64,1000] [--json FILE]
+    bench/server/run.py [--seconds S] [--databases sqlite,postgresql,postgresql-2] [--connections 1,64,1000]
+                        [--identities certificates,keys] [--json FILE]
 
 For each database and number of connections, in turns: store_bench commits batches of that size (the bare rate), then `kedge swarm`
-sends heartbeats with 200 B of statistics, each signed with its device's own key, then polls (GetDeployments), all from the same
-machine; at last the heartbeats again at 70 % of the rate found, for the latency. "postgresql-2" is two nodes.
+sends heartbeats with 200 B of statistics, then polls (GetDeployments), all from the same machine; at last the heartbeats again at
+70 % of the rate found, for the latency. Handshakes and first contacts are in a warm-up that is not measured. "postgresql-2" is two nodes.
+
+Identities: "certificates" is mutual TLS on the device listener, a device a connection, as a fleet should come; "keys" is plain HTTP on
+the API listener, each request signed (SigV4) with its device's own key. Paced, certificates keep the rate asked for over their
+connections; keys are twice as many devices as requests a second, which come again when the server says.
+
 The load generator's own CPU time is printed: it is taken from what the server could have had.
 SPDX-License-Identifier: Apache-2.0
 """
@@ -23,62 +29,80 @@ from kedge import BIN, Server  # noqa: E402
 import postgres  # noqa: E402
 
 LATENCY_SHARE = 0.7
-DEVICES_MIN = 1_000  # so that a batch of one connection is not always the same row
+DEVICES_MIN = 1_000  # of keys: so that a batch of one connection is not always the same row
+WARM_UP_SECONDS = 3  # more than the period of paced devices
 
 
-def bare(database, batch, seconds):
-    """Heartbeats a second of the store alone, and its CPU time for one (without a database server's)."""
-    done = subprocess.run([os.path.join(BIN, "store_bench"), database, "commit", str(batch), str(seconds)], check=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    figures = json.loads(done.stdout)
-    return figures["heartbeats_per_second"], figures["cpu_us"]
+class Bench:
+    def __init__(self, name, arguments, folder, stack):
+        self.name, self.arguments, self.folder, self.rows, self.fleets = name, arguments, folder, [], 0
+        self.database_pid, options, self.bare_database = None, [], os.path.join(folder, "bare.db")
+        if name.startswith("postgresql"):
+            cluster = stack.enter_context(postgres.Postgres())
+            self.database_pid, self.bare_database = cluster.process.pid, cluster.create_database()
+            options = ["--database", cluster.create_database()]
+        options += ["--device-listen", "127.0.0.1:0", "--enrolments", "1000000"]
+        master_key = ["--master-key", os.path.join(folder, "data0", "keys", "master.key")]
+        self.nodes = []
+        for number in range(2 if name.endswith("-2") else 1):
+            self.nodes.append(Server(os.path.join(folder, f"data{number}"), options + (master_key if number else [])))
+            stack.callback(self.nodes[-1].stop)
+        subprocess.run([os.path.join(BIN, "store_bench"), self.bare_database, "fill", "10000"], check=True, stderr=subprocess.DEVNULL)
 
+    def bare(self, batch):
+        """Heartbeats a second of the store alone, and its CPU time for one (without a database server's)."""
+        done = subprocess.run([os.path.join(BIN, "store_bench"), self.bare_database, "commit", str(batch), str(self.arguments.seconds)],
+                              check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        figures = json.loads(done.stdout)
+        return figures["heartbeats_per_second"], figures["cpu_us"]
 
-def swarm(nodes, environment, database_pid, folder, fleet, *options):
-    report = os.path.join(folder, "swarm.json")
-    command = [os.path.join(BIN, "kedge"), "swarm", "--endpoint-url", nodes[0].url, "--fleet", fleet, "--json", report, *map(str, options)]
-    for number, node in enumerate(nodes):
-        command += ["--node", node.url, "--measure", f"server{number}={node.process.pid}"]
-    if database_pid:
-        command += ["--measure", f"database={database_pid}"]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
-        raise RuntimeError("the swarm failed: " + done.stdout.decode(errors="replace"))
-    with open(report, encoding="utf-8") as file:
-        return json.load(file)
+    def swarm(self, identity, *options):
+        """A fleet of its own: a claim token for a pattern makes new devices only."""
+        report = os.path.join(self.folder, "swarm.json")
+        self.fleets += 1
+        command = [os.path.join(BIN, "kedge"), "swarm", "--endpoint-url", self.nodes[0].url, "--fleet", f"bench-{self.fleets}",
+                   "--json", report, "--warm-up", str(WARM_UP_SECONDS), "--duration", str(self.arguments.seconds), *map(str, options)]
+        if identity == "certificates":
+            command.append("--certificates")
+        for number, node in enumerate(self.nodes):
+            url = node.wait_for(r"^listening for devices on (https\S+)$") if identity == "certificates" else node.url
+            command += ["--node", url, "--measure", f"server{number}={node.process.pid}"]
+        if self.database_pid:
+            command += ["--measure", f"database={self.database_pid}"]
+        done = subprocess.run(command, env={**os.environ, **self.nodes[0].administrator()}, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False)
+        if done.returncode != 0:
+            raise RuntimeError("the swarm failed: " + done.stdout.decode(errors="replace"))
+        with open(report, encoding="utf-8") as file:
+            return json.load(file)
 
-
-def row(name, connections, kind, rate, figures, bare_rate):
-    result = {"database": name, "connections": connections, "kind": kind, "rate": round(rate)}
-    if bare_rate:
-        result.update(bare=round(bare_rate[0]), bare_us=round(bare_rate[1]), share=round(rate / bare_rate[0], 3))
-    if figures:
+    def row(self, identity, connections, kind, figures, bare_rate=None):
+        rate = figures["requests_per_second"]
+        result = {"database": self.name, "identity": identity, "connections": connections, "kind": kind, "rate": round(rate)}
+        if bare_rate:
+            result.update(bare=round(bare_rate[0]), bare_us=round(bare_rate[1]), share=round(rate / bare_rate[0], 3))
         result.update(p50_ms=figures["latency_ms"]["p50"], p99_ms=figures["latency_ms"]["p99"],
                       swarm_us=round(figures["swarm_cpu_seconds"] * 1e6 / max(1, rate * figures["seconds"])))
         for process in figures["processes"]:
             result[process["name"] + "_us"] = round(process["cpu_seconds_per_1000"] * 1000)
             result[process["name"] + "_mb"] = round(process["resident_bytes"] / 1e6)
-    print(json.dumps(result), flush=True)
-    return result
+        print(json.dumps(result), flush=True)
+        self.rows.append(result)
+        return rate
 
-
-def measure(name, nodes, environment, database, database_pid, folder, arguments):
-    rows = []
-    for connections in arguments.connections:
-        devices, fleet = max(DEVICES_MIN, connections), f"bench-{connections}"
-        common = ["--devices", devices, "--connections", connections, "--duration", arguments.seconds]
-        bare_rate = bare(database, connections, arguments.seconds)
-        beats = swarm(nodes, environment, database_pid, folder, fleet, *common)
-        rate = beats["requests_per_second"]
-        rows.append(row(name, connections, "heartbeats", rate, beats, bare_rate))
-        polls = swarm(nodes, environment, database_pid, folder, fleet, *common, "--polls-only")
-        rows.append(row(name, connections, "polls", polls["requests_per_second"], polls, None))
-        # The server calls no device again before a second has passed, so a rate needs as many devices and more.
-        many = max(devices, round(2 * rate * LATENCY_SHARE))
-        paced = swarm(nodes, environment, database_pid, folder, fleet + "-paced", "--devices", many, "--connections", connections,
-                      "--duration", arguments.seconds, "--rate", rate * LATENCY_SHARE)
-        rows.append(row(name, connections, "heartbeats at 70 %", paced["requests_per_second"], paced, None))
-    return rows
+    def measure(self, identity, connections):
+        devices = connections if identity == "certificates" else max(DEVICES_MIN, connections)
+        common = ["--devices", devices, "--connections", connections]
+        bare_rate = self.bare(connections)
+        rate = self.row(identity, connections, "heartbeats", self.swarm(identity, *common), bare_rate)
+        self.row(identity, connections, "polls", self.swarm(identity, *common, "--polls-only"))
+        paced = ["--rate", rate * LATENCY_SHARE]
+        if identity == "certificates":
+            paced += ["--own-period", *common]
+        else:
+            # The server calls no device again before a second has passed, so a rate needs as many devices and more.
+            paced += ["--devices", max(devices, round(2 * rate * LATENCY_SHARE)), "--connections", connections]
+        self.row(identity, connections, "heartbeats at 70 %", self.swarm(identity, *paced))
 
 
 def main():
@@ -86,26 +110,18 @@ def main():
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--databases", default="sqlite,postgresql,postgresql-2")
     parser.add_argument("--connections", default="1,64,1000")
+    parser.add_argument("--identities", default="certificates,keys")
     parser.add_argument("--json")
     arguments = parser.parse_args()
-    arguments.connections = [int(number) for number in arguments.connections.split(",")]
     rows = []
     for name in arguments.databases.split(","):
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="kedge-bench-"))
-            database_pid, options, bare_database = None, [], os.path.join(folder, "bare.db")
-            if name.startswith("postgresql"):
-                cluster = stack.enter_context(postgres.Postgres())
-                database_pid, bare_database = cluster.process.pid, cluster.create_database()
-                options = ["--database", cluster.create_database()]
-            master_key = ["--master-key", os.path.join(folder, "data0", "keys", "master.key")]
-            nodes = []
-            for number in range(2 if name.endswith("-2") else 1):
-                nodes.append(Server(os.path.join(folder, f"data{number}"), options + (master_key if number else [])))
-                stack.callback(nodes[-1].stop)
-            subprocess.run([os.path.join(BIN, "store_bench"), bare_database, "fill", "10000"], check=True, stderr=subprocess.DEVNULL)
-            environment = {**os.environ, **nodes[0].administrator()}
-            rows += measure(name, nodes, environment, bare_database, database_pid, folder, arguments)
+            bench = Bench(name, arguments, folder, stack)
+            for connections in map(int, arguments.connections.split(",")):
+                for identity in arguments.identities.split(","):
+                    bench.measure(identity, connections)
+            rows += bench.rows
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=1)

@@ -199,6 +199,9 @@ json::Value ToJson(const DeviceRegistration& registration) {
     }
     object.Set("RootsDocuments", std::move(documents));
   }
+  if (!registration.capture_location.empty()) {
+    object.Set("CaptureLocation", registration.capture_location);
+  }
   return object;
 }
 
@@ -292,6 +295,7 @@ Result<DeviceRegistration> ParseDeviceRegistration(const json::Value& value) {
   reader.Array("RootsDocuments", kRootsDocumentsMax, [&](ObjectReader& entry) {
     registration.roots_documents.push_back(entry.String("Document", true));
   });
+  registration.capture_location = reader.String("CaptureLocation");
   KEDGE_TRY_STATUS(reader.status());
   return registration;
 }

@@ -59,6 +59,9 @@ struct DeviceRegistration {
   // Ours: the documents by which the trusted keys change (trust/roots_update.h), oldest first, if
   // there are any. Old agents ignore them.
   std::vector<std::string> roots_documents;
+  // Ours: "s3://bucket/prefix/fleet/", below which the device may write its captures; empty: the
+  // server does not say.
+  std::string capture_location;
   friend bool operator==(const DeviceRegistration&, const DeviceRegistration&) = default;
 };
 

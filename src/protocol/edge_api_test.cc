@@ -57,6 +57,9 @@ TEST(EdgeApi, RegistrationCarriesItsLifetimeAsAString) {
   EXPECT_EQ(json::Write(ToJson(registration)),
             R"({"DeviceRegistration":"REGISTERED","CacheTTL":"300"})");
   EXPECT_EQ(*ParseDeviceRegistration(ToJson(registration)), registration);
+  const DeviceRegistration placed{.registration = std::string(kRegistered),
+                                  .capture_location = "s3://bucket/captures/lab/"};
+  EXPECT_EQ(*ParseDeviceRegistration(ToJson(placed)), placed);
   const DeviceRegistration rotated{std::string(kRegistered), 300, {"one", "two"}};
   EXPECT_EQ(*ParseDeviceRegistration(ToJson(rotated)), rotated);
 }

@@ -1,10 +1,10 @@
 // Captured inferences in the object store.
 //
-// Devices' capture folders are copied below the fleet's output location as they are
-// (docs/formats/capture.md), so the keys are <prefix>/<fleet>/<handle>/<YYYY>/<MM>/<DD>/<HH>/<32
-// hex digits>.jsonl and sort by model and hour. A page walks these keys and reads the lines of each
-// file; how much of the store one call may read is bounded, so a page may end early.
-// SPDX-License-Identifier: Apache-2.0
+// Devices' capture folders are copied below the fleet's output location as they are, or uploaded by
+// the agents (docs/formats/capture.md), so the keys are
+// <prefix>/<fleet>/<handle>/<YYYY>/<MM>/<DD>/<HH>/[<device>.]<32 hex digits>.jsonl and sort by
+// model and hour. A page walks these keys and reads the lines of each file; how much of the store
+// one call may read is bounded, so a page may end early. SPDX-License-Identifier: Apache-2.0
 #include <charconv>
 #include <ctime>
 
@@ -115,6 +115,11 @@ std::optional<json::Value> Summary(const std::string& text, const std::string& l
                           *line, {"deviceFleetOutputs", "deviceFleetAuxiliaryOutputs"}))}};
   SetIf(summary, "ModelName", Input(*metadata).TextOrNone("modelName"));
   SetIf(summary, "ModelVersion", Input(*metadata).TextOrNone("modelVersion"));
+  SetIf(summary, "CaptureReason", Input(*metadata).TextOrNone("captureReason"));
+  const json::Value* probability = metadata->Find("inclusionProbability");
+  if (probability != nullptr && probability->IsNumber()) {
+    summary.Set("InclusionProbability", probability->NumberOr(0));
+  }
   return json::Value(std::move(summary));
 }
 

@@ -7,6 +7,7 @@
 #include "server/api/paging.h"
 #include "server/api/rollout.h"
 #include "server/api/wire.h"
+#include "server/auth/object_rights.h"
 #include "server/keys/signing_rotation.h"
 #include "store/tables/commands.h"
 
@@ -23,6 +24,10 @@ Result<json::Value> GetDeviceRegistration(const Context& context, const Call& ca
     KEDGE_TRY(const auto device, store::FindDevice(transaction, input.Text("DeviceFleetName"),
                                                    input.Text("DeviceName")));
     answer.registration = device ? protocol::kRegistered : protocol::kNotRegistered;
+    if (device) {
+      KEDGE_TRY(const store::Fleet fleet, NeedFleet(transaction, input.Text("DeviceFleetName")));
+      KEDGE_TRY(answer.capture_location, FolderOfFleet(fleet));
+    }
     KEDGE_TRY(answer.roots_documents, RootsDocuments(transaction));
     return {};
   }));

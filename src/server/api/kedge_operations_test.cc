@@ -337,6 +337,20 @@ TEST_F(CapturesTest, AreListedByModelDeviceAndTime) {
   EXPECT_EQ(Ids(R"(,"FolderPrefix":"site")"), "");
 }
 
+TEST_F(CapturesTest, SayWhyTheyWereTaken) {
+  std::string line = Line("d1", "auto-1", "2026-11-23T01:00:00");
+  line.replace(line.find(R"("modelName")"), 0,
+               R"("captureReason":"drift","inclusionProbability":0.25,)");
+  Put("out/lab/digits/2026/11/23/01/d1.0f.jsonl", line);
+  const json::Value list =
+      server_->Must("ListCaptures", R"({"DeviceFleetName":"lab","ModelHandle":"digits"})");
+  const json::Array& captures = *list.Find("Captures")->AsArray();
+  ASSERT_EQ(captures.size(), 4u);
+  EXPECT_EQ(captures[0].Find("CaptureReason"), nullptr);
+  EXPECT_EQ(captures[3].StringOr("CaptureReason", ""), "drift");
+  EXPECT_EQ(captures[3].Find("InclusionProbability")->NumberOr(0), 0.25);
+}
+
 TEST_F(CapturesTest, ComeInPagesThatBreakInsideAFile) {
   std::string ids;
   std::string token;

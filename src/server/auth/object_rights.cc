@@ -3,21 +3,15 @@
 
 #include "base/json/json.h"
 #include "server/api/desired_state.h"
-#include "store/tables/fleets.h"
 
 namespace kedge::server {
 namespace {
 
-// "s3://bucket/out/lab/": where what belongs to a fleet goes. Empty: there is no such fleet.
-Result<std::string> FolderOfFleet(store::Transaction& transaction, const std::string& fleet) {
+// Empty: there is no such fleet.
+Result<std::string> FindFolder(store::Transaction& transaction, const std::string& fleet) {
   KEDGE_TRY(const auto found, store::FindFleet(transaction, fleet));
   if (!found) return std::string();
-  const auto config = json::Parse(found->output_config);
-  if (!config) return Wrap(config.error(), "output config of fleet '" + fleet + "'");
-  std::string location = config->StringOr("S3OutputLocation", "");
-  if (location.empty()) return std::string();
-  while (location.ends_with('/')) location.pop_back();
-  return location + "/" + fleet + "/";
+  return FolderOfFleet(*found);
 }
 
 Result<bool> IsAssigned(store::Transaction& transaction, const Identity& identity,
@@ -35,8 +29,10 @@ Result<bool> MayDevice(store::Transaction& transaction, const Identity& identity
                        ObjectAction action, const std::string& uri) {
   if (action == ObjectAction::kRead) return IsAssigned(transaction, identity, uri);
   if (action != ObjectAction::kWrite) return false;
-  KEDGE_TRY(const std::string folder, FolderOfFleet(transaction, identity.fleet));
-  return !folder.empty() && uri.starts_with(folder + identity.device + "/");
+  KEDGE_TRY(const std::string folder, FindFolder(transaction, identity.fleet));
+  if (folder.empty() || !uri.starts_with(folder)) return false;
+  const std::string_view name = std::string_view(uri).substr(uri.rfind('/') + 1);
+  return uri.starts_with(folder + identity.device + "/") || name.starts_with(identity.device + ".");
 }
 
 // Whether a key lies in the folder of a fleet that the caller may use. A fleet's folder has its
@@ -51,7 +47,7 @@ Result<bool> IsInFolderOfFleets(store::Transaction& transaction, const Identity&
     const std::string segment(key.substr(start, end - start));
     start = end + 1;
     if (segment.empty() || !identity.MayUseFleet(segment)) continue;
-    KEDGE_TRY(const std::string folder, FolderOfFleet(transaction, segment));
+    KEDGE_TRY(const std::string folder, FindFolder(transaction, segment));
     if (!folder.empty() && uri.starts_with(folder)) return true;
   }
   return false;
@@ -64,6 +60,15 @@ bool RoleMay(Role role, ObjectAction action) {
 }
 
 }  // namespace
+
+Result<std::string> FolderOfFleet(const store::Fleet& fleet) {
+  const auto config = json::Parse(fleet.output_config);
+  if (!config) return Wrap(config.error(), "output config of fleet '" + fleet.name + "'");
+  std::string location = config->StringOr("S3OutputLocation", "");
+  if (location.empty()) return std::string();
+  while (location.ends_with('/')) location.pop_back();
+  return location + "/" + fleet.name + "/";
+}
 
 Result<bool> MayUseObject(store::Store& store, const Identity& identity, ObjectAction action,
                           const blob::ObjectName& object) {

@@ -3,7 +3,9 @@
 //   admin, operator    everything
 //   viewer             lists and reads
 //   device             reads the packages that its desired state names, and writes (never reads or
-//                      deletes) below <S3OutputLocation of its fleet>/<fleet>/<device>/
+//                      deletes) in the folder of its fleet, <S3OutputLocation>/<fleet>/: below
+//                      <device>/, and anywhere below it names that begin with "<device>.", as its
+//                      captures have (a device's name holds no dot)
 //   restricted caller  what its role may, but only below <S3OutputLocation>/<fleet>/ of its fleets
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -11,10 +13,15 @@
 #include "blob/blob_store.h"
 #include "server/auth/identity.h"
 #include "store/store.h"
+#include "store/tables/fleets.h"
 
 namespace kedge::server {
 
 enum class ObjectAction { kRead, kList, kWrite, kDelete, kManageBuckets, kListBuckets };
+
+// "s3://bucket/out/lab/": the folder of what belongs to a fleet; empty if it has no output
+// location.
+Result<std::string> FolderOfFleet(const store::Fleet& fleet);
 
 // For kList the key is the prefix asked for; for the actions on buckets it is empty. Errors are the
 // store's.

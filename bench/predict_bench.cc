@@ -70,9 +70,11 @@ Status Run(int calls) {
   PosixFileSystem disk;
   Registry registry(testing::TestRegistryOptions(key.roots, clock));
   CaptureQueue captures(disk, clock, {});
+  DayBudget day(disk, Path(), {});
+  Watcher watcher({clock, captures, day, disk, Path()}, {.cpu_fraction = 0}, {});
   KEDGE_TRY(const auto model, registry.Load("copy", package.string()));
   KEDGE_TRY(const auto agent,
-            GrpcServer::Start({.socket = folder.path() / "agent"}, registry, captures));
+            GrpcServer::Start({.socket = folder.path() / "agent"}, registry, captures, watcher));
   EchoService echo_service;
   grpc::ServerBuilder builder;
   builder.AddListeningPort("unix:" + (folder.path() / "echo").string(),

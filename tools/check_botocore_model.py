@@ -30,6 +30,7 @@ DIFFERENT = {
     "GetDeployments.PeriodMs extra": "ours",
     "*NextContactMs extra": "ours",
     "*RootsDocuments extra": "ours",
+    "*CaptureLocation extra": "ours",
     "SendHeartbeat.* extra": "ours; other servers ignore them",
     "*MaxResults min": "0 elements are no page",
     "*Percentage min": "no negative share",

@@ -16,7 +16,8 @@ struct Ignored {};  // a key that is known and has no effect here
 // One key: where its value goes and what it may be.
 struct Key {
   std::string_view name;
-  std::variant<std::string Config::*, int64_t Config::*, bool Config::*, Ignored> member;
+  std::variant<std::string Config::*, int64_t Config::*, bool Config::*, double Config::*, Ignored>
+      member;        // a double lies in 0..1
   int64_t low = 0;   // integers: the smallest; strings: 1 if the path must be absolute
   int64_t high = 0;  // integers: the largest; strings: the longest
   bool required = false;
@@ -48,8 +49,9 @@ constexpr Key kKeys[] = {
     {"sagemaker_edge_log_verbose", &Config::log_verbose},
     {"sagemaker_edge_local_data_root_path", &Config::local_root_path, kAbsolutePath, 1023},
     {"sagemaker_edge_model_deployment_poll_interval", &Config::deployment_poll_minutes, 1, 43'200},
-    {"sagemaker_edge_core_capture_data_periodic_upload", Ignored{}},
-    {"sagemaker_edge_core_capture_data_periodic_upload_period_seconds", Ignored{}},
+    {"sagemaker_edge_core_capture_data_periodic_upload", &Config::capture_upload},
+    {"sagemaker_edge_core_capture_data_periodic_upload_period_seconds",
+     &Config::capture_upload_period_seconds, 1, kSecondsMax},
     {"sagemaker_edge_provider_provider_path", Ignored{}},
     {"sagemaker_edge_provider_aws_ca_cert_file", &Config::ca_file, kAbsolutePath, 1023},
     {"sagemaker_edge_provider_aws_cert_file", &Config::certificate_file, kAbsolutePath, 1023},
@@ -71,6 +73,19 @@ constexpr Key kKeys[] = {
     {"kedge_run_timeout_seconds", &Config::run_timeout_seconds, 1, 3600},
     {"kedge_sandbox_required", &Config::sandbox_required},
     {"kedge_shared_memory_tensors", &Config::shared_memory_tensors},
+    {"kedge_capture_spool_bytes_max", &Config::capture_spool_bytes_max, 1 << 20, int64_t{1} << 50},
+    {"kedge_capture_spool_files_max", &Config::capture_spool_files_max, 100, 10'000'000},
+    {"kedge_capture_upload_bytes_a_day", &Config::capture_upload_bytes_a_day, 1 << 20,
+     int64_t{1} << 50},
+    {"kedge_capture_floor_rate", &Config::capture_floor_rate},
+    {"kedge_capture_drift_rate", &Config::capture_drift_rate},
+    {"kedge_capture_novel_rate", &Config::capture_novel_rate},
+    {"kedge_capture_uncertain_rate", &Config::capture_uncertain_rate},
+    {"kedge_capture_uncertain_margin", &Config::capture_uncertain_margin},
+    {"kedge_capture_records_a_day", &Config::capture_records_a_day, 0, 1'000'000'000},
+    {"kedge_capture_bytes_a_day", &Config::capture_bytes_a_day, 0, int64_t{1} << 50},
+    {"kedge_monitor_cpu_fraction", &Config::monitor_cpu_fraction},
+    {"kedge_drift_rule", &Config::drift_rule, 0, 15},
 };
 
 const Key* FindKey(std::string_view name) {
@@ -124,11 +139,25 @@ Status SetBool(const Key& key, const json::Value& value, bool* member) {
   return {};
 }
 
+Status SetFraction(const Key& key, const json::Value& value, double* member) {
+  const int64_t* whole = value.AsInt();
+  const double* number = value.AsDouble();
+  if (whole == nullptr && number == nullptr) return WrongKind(key, value, "number");
+  const double fraction = whole != nullptr ? static_cast<double>(*whole) : *number;
+  if (!(fraction >= 0 && fraction <= 1))
+    return InvalidArgument("key '" + std::string(key.name) + "' is " + json::Write(value) +
+                           ", needs 0 to 1");
+  *member = fraction;
+  return {};
+}
+
 Status Set(const Key& key, const json::Value& value, Config& config) {
   if (const auto* text = std::get_if<std::string Config::*>(&key.member))
     return SetString(key, value, &(config.**text));
   if (const auto* number = std::get_if<int64_t Config::*>(&key.member))
     return SetInt(key, value, &(config.**number));
+  if (const auto* fraction = std::get_if<double Config::*>(&key.member))
+    return SetFraction(key, value, &(config.**fraction));
   if (const auto* flag = std::get_if<bool Config::*>(&key.member))
     return SetBool(key, value, &(config.**flag));
   return {};
@@ -153,6 +182,10 @@ Status CheckTogether(const Config& config) {
   if (config.capture_destination != "Disk" && config.capture_destination != "Cloud")
     return InvalidArgument("key 'sagemaker_edge_core_capture_data_destination' is '" +
                            config.capture_destination + "', needs Disk or Cloud");
+  if (config.drift_rule != "nothing" && config.drift_rule != "stop" &&
+      config.drift_rule != "fall_back")
+    return InvalidArgument("key 'kedge_drift_rule' is '" + config.drift_rule +
+                           "', needs nothing, stop or fall_back");
   if (config.capture_batch_size > config.capture_buffer_size)
     return InvalidArgument("key 'sagemaker_edge_core_capture_data_batch_size' is " +
                            std::to_string(config.capture_batch_size) +
@@ -201,9 +234,11 @@ Result<Config> ParseConfig(std::string_view json_text, std::vector<std::string>*
   if (config.capture_batch_size == 0)
     config.capture_batch_size = std::clamp<int64_t>(config.capture_buffer_size / 2, 1, 10);
   KEDGE_TRY_STATUS(CheckTogether(config));
-  if (config.capture_destination == "Cloud")
-    warnings->push_back(
-        "captures to Cloud are refused: only the destination Disk is built into this agent");
+  // Cloud is Disk with upload: what the network cannot take waits on the disk.
+  if (config.capture_destination == "Cloud") config.capture_upload = true;
+  if (config.capture_destination == "Cloud" && config.capture_disk_path.empty() &&
+      !config.local_root_path.empty())
+    config.capture_disk_path = config.local_root_path + "/captures";
   return config;
 }
 

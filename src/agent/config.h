@@ -31,6 +31,19 @@ struct Config {
   int64_t capture_batch_size = 0;    // records; 0 in the file: half the buffer, at most 10
   int64_t capture_push_period_seconds = 4;
   int64_t capture_embed_bytes_max = 3072;
+  bool capture_upload = false;  // with destination "Disk": also upload what is on it
+  int64_t capture_upload_period_seconds = 8;
+  int64_t capture_spool_bytes_max = int64_t{1} << 30;
+  int64_t capture_spool_files_max = 100'000;
+  int64_t capture_upload_bytes_a_day = 0;  // 0: as many as there are
+  // Automatic captures: probabilities in 0..1 for each reason, and the most of a day.
+  double capture_floor_rate = 0;
+  double capture_drift_rate = 0;
+  double capture_novel_rate = 0;
+  double capture_uncertain_rate = 0;
+  double capture_uncertain_margin = 0.1;
+  int64_t capture_records_a_day = 1'000;
+  int64_t capture_bytes_a_day = int64_t{100} << 20;
 
   std::string local_root_path;  // where deployed models and the agent's state live; empty: nowhere
   int64_t deployment_poll_minutes = 1440;
@@ -51,6 +64,8 @@ struct Config {
   int64_t run_timeout_seconds = 30;
   bool sandbox_required = true;
   bool shared_memory_tensors = true;
+  double monitor_cpu_fraction = 0.01;  // of a model's run time; 0: nothing is looked at
+  std::string drift_rule = "nothing";  // "nothing", "stop", "fall_back"
 
   int64_t PollSeconds() const {
     return deployment_poll_seconds > 0 ? deployment_poll_seconds : deployment_poll_minutes * 60;

@@ -101,6 +101,14 @@ TEST(Config, RefusalsNameTheKey) {
        "key 'kedge_credentials_path' or 'sagemaker_edge_provider_aws_cert_file' is missing, and "
        "'sagemaker_edge_core_endpoint_override' "
        "names a server"},
+      {"rate of another kind", "kedge_capture_floor_rate", "0.1",
+       "key 'kedge_capture_floor_rate' is of kind string, needs number"},
+      {"rate above 1", "kedge_capture_drift_rate", 1.5,
+       "key 'kedge_capture_drift_rate' is 1.5, needs 0 to 1"},
+      {"rate below 0", "kedge_monitor_cpu_fraction", -1,
+       "key 'kedge_monitor_cpu_fraction' is -1, needs 0 to 1"},
+      {"rule", "kedge_drift_rule", "explode",
+       "key 'kedge_drift_rule' is 'explode', needs nothing, stop or fall_back"},
       {"certificate without key", "sagemaker_edge_provider_aws_cert_file", "/a.pem",
        "keys 'sagemaker_edge_provider_aws_cert_file' and "
        "'sagemaker_edge_provider_aws_cert_pk_file' "
@@ -115,6 +123,20 @@ TEST(Config, RefusalsNameTheKey) {
     EXPECT_EQ(config.error().code, Code::kInvalidArgument);
     EXPECT_EQ(config.error().message, c.want);
   }
+}
+
+TEST(Config, CloudIsDiskWithUpload) {
+  auto object = Good();
+  object.Set("sagemaker_edge_core_capture_data_destination", "Cloud");
+  object.Set("sagemaker_edge_local_data_root_path", "/var/lib/kedge");
+  object.Set("kedge_capture_floor_rate", 1);
+  std::vector<std::string> warnings;
+  const auto config = Parse(object, &warnings);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_TRUE(warnings.empty());
+  EXPECT_TRUE(config->capture_upload);
+  EXPECT_EQ(config->capture_disk_path, "/var/lib/kedge/captures");
+  EXPECT_EQ(config->capture_floor_rate, 1);
 }
 
 TEST(Config, RefusesWhatIsNoObject) {

@@ -2,15 +2,18 @@
 // serve, keep in touch with the server, stop.
 // SPDX-License-Identifier: Apache-2.0
 #include <csignal>
+#include <limits>
 #include <memory>
 #include <unistd.h>
 
 #include "agent/capture/capture_queue.h"
+#include "agent/capture/uploader.h"
 #include "agent/config.h"
 #include "agent/link/link.h"
 #include "agent/models/registry.h"
 #include "agent/monitor/heartbeat_loop.h"
 #include "agent/monitor/start_pages.h"
+#include "agent/monitor/watcher.h"
 #include "agent/service/grpc_server.h"
 #include "agent/update/roots_keeper.h"
 #include "agent/update/update_loop.h"
@@ -51,7 +54,7 @@ RegistryOptions MakeRegistryOptions(const Config& config, const trust::TrustedRo
 }
 
 CaptureOptions MakeCaptureOptions(const Config& config) {
-  return {.disk_path = config.capture_destination == "Disk" ? config.capture_disk_path : "",
+  return {.disk_path = config.capture_disk_path,
           .folder_prefix = config.capture_folder_prefix,
           .fleet = config.fleet_name,
           .device = config.device_name,
@@ -61,9 +64,46 @@ CaptureOptions MakeCaptureOptions(const Config& config) {
           .embed_bytes_max = static_cast<uint64_t>(config.capture_embed_bytes_max)};
 }
 
-// Where the chain of trusted keys is kept; nowhere without a data folder.
-Path RootsFile(const Config& config) {
-  return config.local_root_path.empty() ? Path() : Path(config.local_root_path) / "roots.json";
+CapturePolicy MakeCapturePolicy(const Config& config) {
+  return {.floor = config.capture_floor_rate,
+          .drift = config.capture_drift_rate,
+          .novel = config.capture_novel_rate,
+          .uncertain = config.capture_uncertain_rate,
+          .uncertain_margin = config.capture_uncertain_margin};
+}
+
+WatchOptions MakeWatchOptions(const Config& config) {
+  return {.cpu_fraction = config.monitor_cpu_fraction,
+          .rule = config.drift_rule == "stop"        ? DriftRule::kStop
+                  : config.drift_rule == "fall_back" ? DriftRule::kFallBack
+                                                     : DriftRule::kNothing};
+}
+
+// Null if nothing is captured on this device.
+std::unique_ptr<Uploader> StartUploader(FileSystem& disk, const Clock& clock, const Config& config,
+                                        Link* link, DayBudget& budget) {
+  const bool upload = config.capture_upload && link != nullptr;
+  // What applications alone put there and nobody takes away is theirs, however much it is.
+  if (config.capture_disk_path.empty() || (!upload && !MakeCapturePolicy(config).Any()))
+    return nullptr;
+  return std::make_unique<Uploader>(
+      Uploader::Parts{.disk = disk,
+                      .clock = clock,
+                      .client = upload ? link->upload_client.get() : nullptr,
+                      .location = [link] { return link->registration->CaptureLocation(); },
+                      .budget = config.capture_upload_bytes_a_day > 0 ? &budget : nullptr,
+                      .spool = {.root = Path(config.capture_disk_path) /
+                                        config.capture_folder_prefix / config.fleet_name,
+                                .device = config.device_name,
+                                .location = "",
+                                .bytes_max = static_cast<uint64_t>(config.capture_spool_bytes_max),
+                                .files_max = static_cast<uint64_t>(config.capture_spool_files_max)},
+                      .period = std::chrono::seconds(config.capture_upload_period_seconds)});
+}
+
+// A file that the agent keeps for itself; nowhere without a data folder.
+Path LocalFile(const Config& config, const char* name) {
+  return config.local_root_path.empty() ? Path() : Path(config.local_root_path) / name;
 }
 
 // Null without a folder for deployments, or if the folder belongs to a newer agent.
@@ -89,7 +129,7 @@ Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   const SystemClock clock;
   KEDGE_TRY(const Config config, ReadConfig(disk, arguments.config));
   if (config.log_verbose) SetLogLevel(LogLevel::kDebug);
-  RootsKeeper keeper(disk, config.root_certs_path, RootsFile(config));
+  RootsKeeper keeper(disk, config.root_certs_path, LocalFile(config, "roots.json"));
   KEDGE_TRY_STATUS(keeper.Open());
   const trust::TrustedRoots& roots = keeper.roots();
   KEDGE_TRY(const std::unique_ptr<DeviceStore> store, OpenStore(disk, config));
@@ -104,6 +144,16 @@ Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   std::unique_ptr<Updater> updater;  // before the registry: its models report here until they end
   Registry registry(MakeRegistryOptions(config, roots, clock));
   CaptureQueue captures(disk, clock, MakeCaptureOptions(config));
+  DayBudget capture_budget(
+      disk, LocalFile(config, "captures.day"),
+      {.records = config.capture_records_a_day, .bytes = config.capture_bytes_a_day});
+  KEDGE_TRY_STATUS(capture_budget.Open(clock.NowMs()));
+  DayBudget upload_budget(
+      disk, LocalFile(config, "uploads.day"),
+      {.records = std::numeric_limits<int64_t>::max(), .bytes = config.capture_upload_bytes_a_day});
+  KEDGE_TRY_STATUS(upload_budget.Open(clock.NowMs()));
+  Watcher watcher({clock, captures, capture_budget, disk, LocalFile(config, "statistics.report")},
+                  MakeWatchOptions(config), MakeCapturePolicy(config));
   if (store != nullptr) {
     updater = std::make_unique<Updater>(
         Updater::Parts{disk, clock, registry, roots, *store, update_bell});
@@ -116,7 +166,9 @@ Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
                                .replace_socket = arguments.replace_socket,
                                .message_bytes_max = arguments.message_bytes_max,
                                .shared_memory_allowed = config.shared_memory_tensors},
-                              registry, captures));
+                              registry, captures, watcher));
+  const std::unique_ptr<Uploader> uploader =
+      StartUploader(disk, clock, config, link.get(), upload_budget);
   std::unique_ptr<UpdateLoop> updates;
   std::unique_ptr<HeartbeatLoop> heartbeats;
   if (updater != nullptr)
@@ -126,8 +178,9 @@ Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
                           heartbeat_bell, std::chrono::seconds(config.PollSeconds())});
   if (link != nullptr)
     heartbeats = std::make_unique<HeartbeatLoop>(HeartbeatLoop::Parts{
-        clock, *link->heartbeat_client, *link->registration, registry, captures, store.get(),
-        updater.get(), heartbeat_bell, std::chrono::seconds(config.heartbeat_interval_seconds)});
+        clock, *link->heartbeat_client, *link->registration, registry, captures, watcher,
+        uploader.get(), store.get(), updater.get(), heartbeat_bell,
+        std::chrono::seconds(config.heartbeat_interval_seconds)});
   LogInfo("agent is ready", {{"socket", arguments.socket},
                              {"device", config.device_name},
                              {"fleet", config.fleet_name},
@@ -141,6 +194,7 @@ Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
   if (link != nullptr) link->stopping.store(true);
   heartbeats = nullptr;
   updates = nullptr;
+  watcher.KeepReport();
   captures.Flush();
   if (updater != nullptr) updater->MarkStopped();
   LogInfo("stopped");

@@ -161,8 +161,10 @@ void CaptureQueue::WriteBatch(const std::vector<CaptureRecord>& batch) {
   std::map<Path, std::vector<const CaptureRecord*>> folders;
   for (const CaptureRecord& record : batch) folders[CaptureFolder(record)].push_back(&record);
   for (const auto& [folder, records] : folders) {
-    const Status status =
-        WriteFolder(options_.disk_path / options_.folder_prefix / options_.fleet / folder, records);
+    const Path path = options_.disk_path / options_.folder_prefix / options_.fleet / folder;
+    Status status = WriteFolder(path, records);
+    // An old hour's empty folder may have been swept (spool.h) while this went into it.
+    if (!status && status.error().code == Code::kNotFound) status = WriteFolder(path, records);
     if (!status)
       LogError("captures could not be written",
                {{"records", std::to_string(records.size())}, {"why", status.error().message}});

@@ -153,14 +153,18 @@ json::Value MakeCaptureLine(const CaptureRecord& record, const CaptureLineOption
   line.Set("deviceFleetAuxiliaryOutputs",
            writer.Auxiliaries(record.outputs, "Output", "auxiliary-outputs"));
   constexpr size_t kWholeSeconds = 19;  // of "2026-11-22T07:09:38.123Z"
-  line.Set(
-      "eventMetadata",
-      json::Object{{"deviceFleetName", options.fleet},
-                   {"deviceId", options.device},
-                   {"eventId", record.capture_id},
-                   {"inferenceTime", FormatIso8601(record.inference_time).substr(0, kWholeSeconds)},
-                   {"modelName", record.model_name},
-                   {"modelVersion", record.model_version}});
+  json::Object metadata{
+      {"deviceFleetName", options.fleet},
+      {"deviceId", options.device},
+      {"eventId", record.capture_id},
+      {"inferenceTime", FormatIso8601(record.inference_time).substr(0, kWholeSeconds)},
+      {"modelName", record.model_name},
+      {"modelVersion", record.model_version}};
+  if (!record.reason.empty()) {
+    metadata.Set("captureReason", record.reason);
+    metadata.Set("inclusionProbability", record.inclusion_probability);
+  }
+  line.Set("eventMetadata", std::move(metadata));
   line.Set("eventVersion", "0");
   return line;
 }

@@ -37,6 +37,9 @@ struct CaptureRecord {
   std::string model_version;
   std::vector<CapturedTensor> input_tensors, output_tensors;
   std::vector<CapturedAuxiliary> inputs, outputs;
+  // Of automatic captures: why, and how probable it was to be captured at all (auto_capture.h).
+  std::string reason;  // empty: an application asked for it
+  double inclusion_probability = 1;
 
   uint64_t Bytes() const;  // of all its tensors and auxiliary data
 };

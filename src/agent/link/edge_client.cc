@@ -2,8 +2,11 @@
 #include "agent/link/edge_client.h"
 
 #include <charconv>
+#include <fcntl.h>
 #include <random>
+#include <unistd.h>
 
+#include "base/crypto/crypto.h"
 #include "package/format.h"
 
 namespace kedge::agent {
@@ -12,6 +15,7 @@ namespace {
 
 constexpr size_t kErrorTextBytesMax = 300;
 constexpr uint64_t kAnswerBytesMax = 4 << 20;
+constexpr size_t kPieceBytes = 64 << 10;
 
 // What the server says went wrong, in AWS's JSON form or as plain text.
 std::string ErrorText(const http::Response& response) {
@@ -35,6 +39,20 @@ Error ErrorOfAnswer(const http::Response& response, std::string_view what) {
   return {code, std::string(what) + ": the server answers " + ErrorText(response)};
 }
 
+// SHA-256 in hexadecimal of a file that is not held in memory; and its size.
+Result<std::string> DigestFile(int fd, uint64_t* bytes) {
+  crypto::Hasher hasher;
+  ByteBuffer buffer(kPieceBytes);
+  while (true) {
+    const ssize_t n = pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(*bytes));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoError(errno, "reading what is to be uploaded");
+    if (n == 0) return HexEncode(hasher.Finish());
+    hasher.Update({buffer.data(), static_cast<size_t>(n)});
+    *bytes += static_cast<uint64_t>(n);
+  }
+}
+
 }  // namespace
 
 Result<ObjectName> ParseS3Url(const std::string& url) {
@@ -46,13 +64,15 @@ Result<ObjectName> ParseS3Url(const std::string& url) {
   return ObjectName{url.substr(kScheme.size(), slash - kScheme.size()), url.substr(slash + 1)};
 }
 
-Status EdgeClient::Sign(const std::string& service, http::ClientRequest& request) {
+Status EdgeClient::Sign(const std::string& service, http::ClientRequest& request,
+                        const std::string& body_sha256) {
   http::Credentials credentials = options_.credentials;
   if (options_.temporary != nullptr) {
     KEDGE_TRY(credentials, options_.temporary->Get());
   }
   if (credentials.access_key_id.empty()) return {};
-  return http::SignRequest(credentials, {options_.region, service}, clock_.NowMs(), request);
+  return http::SignRequest(credentials, {options_.region, service}, clock_.NowMs(), request,
+                           body_sha256);
 }
 
 Result<json::Value> EdgeClient::Call(std::string_view path, const json::Value& message) {
@@ -120,7 +140,7 @@ Status EdgeClient::ReadObject(const ObjectName& name, uint64_t offset,
   request.url = options_.endpoint + "/" + http::PercentEncode(name.bucket, false) + "/" +
                 http::PercentEncode(name.key, true);
   if (offset > 0) request.headers.Set("Range", "bytes=" + std::to_string(offset) + "-");
-  request.timeout = kDownloadTimeout;
+  request.timeout = kTransferTimeout;
   request.response_bytes_max = package::kPackageBytesMax;
   request.sink = sink;
   request.cancelled = cancelled;
@@ -131,6 +151,33 @@ Status EdgeClient::ReadObject(const ObjectName& name, uint64_t offset,
   if (offset > 0 && response.status != 206)
     return Aborted("the server sent all of s3://" + name.bucket + "/" + name.key +
                    " where a part was asked for");
+  return {};
+}
+
+Status EdgeClient::WriteObject(const ObjectName& name, const ObjectBody& body) {
+  if (clock_.Steady() < quiet_until_.load())
+    return Unavailable("the server asked to be left alone for a while");
+  http::ClientRequest request;
+  request.method = "PUT";
+  request.url = options_.endpoint + "/" + http::PercentEncode(name.bucket, false) + "/" +
+                http::PercentEncode(name.key, true);
+  request.timeout = kTransferTimeout;
+  request.response_bytes_max = kAnswerBytesMax;
+  request.cancelled = options_.stopping;
+  FileDescriptor file;
+  std::string body_sha256;
+  if (body.file.empty()) {
+    request.body = std::string(AsText(body.bytes));
+  } else {
+    KEDGE_TRY(file, OpenFile(body.file, O_RDONLY | O_NOFOLLOW));
+    KEDGE_TRY(body_sha256, DigestFile(file.get(), &request.body_bytes));
+    request.body_fd = file.get();
+  }
+  KEDGE_TRY_STATUS(Sign("s3", request, body_sha256));
+  KEDGE_TRY(const http::Response response, transport_.Send(request));
+  if (response.status == 429 || response.status == 503) LeaveAlone(response);
+  if (response.status / 100 != 2)
+    return ErrorOfAnswer(response, "writing s3://" + name.bucket + "/" + name.key);
   return {};
 }
 

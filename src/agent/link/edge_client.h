@@ -8,6 +8,7 @@
 
 #include "agent/link/temporary_credentials.h"
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "http/client.h"
 #include "http/sigv4.h"
 #include "protocol/edge_api.h"
@@ -15,8 +16,9 @@
 namespace kedge::agent {
 
 constexpr std::chrono::seconds kCallTimeout{30};
-// One exchange of a download; what came until then is kept, and the next exchange goes on there.
-constexpr std::chrono::minutes kDownloadTimeout{10};
+// One exchange of a download or upload; what came of a download until then is kept, and the next
+// exchange goes on there.
+constexpr std::chrono::minutes kTransferTimeout{10};
 
 struct EdgeClientOptions {
   std::string endpoint;  // "http://host:port"
@@ -34,6 +36,12 @@ struct ObjectName {
 };
 // kInvalidArgument.
 Result<ObjectName> ParseS3Url(const std::string& url);
+
+// What an object is written from.
+struct ObjectBody {
+  Bytes bytes;  // borrowed
+  Path file;    // if not empty: the content of this file instead
+};
 
 // A server that is overloaded (429, 503 with Retry-After) is left alone for as long as it asked
 // for, and up to as long again, drawn, so that devices do not all come back at once.
@@ -67,10 +75,14 @@ class EdgeClient {
   // for (what the sink got is then no continuation); the sink's own error; kCancelled.
   Status ReadObject(const ObjectName& name, uint64_t offset,
                     const std::function<Status(Bytes)>& sink, const std::atomic<bool>* cancelled);
+  // Writes a whole object; what had its name is replaced. A file is sent piece by piece, and must
+  // not change meanwhile.
+  Status WriteObject(const ObjectName& name, const ObjectBody& body);
 
  private:
   Result<json::Value> Call(std::string_view path, const json::Value& message);
-  Status Sign(const std::string& service, http::ClientRequest& request);
+  Status Sign(const std::string& service, http::ClientRequest& request,
+              const std::string& body_sha256 = "");
   void LeaveAlone(const http::Response& response);
 
   http::Transport& transport_;

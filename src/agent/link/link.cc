@@ -72,10 +72,13 @@ Result<std::unique_ptr<Link>> Link::Make(FileSystem& disk, const Config& config,
         "neither 'sagemaker_edge_core_endpoint_override' nor the credentials name a server");
   link->heartbeat_transport_ = link->NewTransport(config);
   link->update_transport_ = link->NewTransport(config);
+  link->upload_transport_ = link->NewTransport(config);
   link->heartbeat_client =
       std::make_unique<EdgeClient>(*link->heartbeat_transport_, clock, link->options);
   link->update_client =
       std::make_unique<EdgeClient>(*link->update_transport_, clock, link->options);
+  link->upload_client =
+      std::make_unique<EdgeClient>(*link->upload_transport_, clock, link->options);
   link->registration =
       std::make_unique<Registration>(*link->heartbeat_client, clock, std::move(on_roots));
   return link;

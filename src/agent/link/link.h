@@ -1,5 +1,5 @@
-// What the device needs to speak with its server, as the configuration says: who it is, and two
-// clients, so that a long download does not hold up the heartbeats.
+// What the device needs to speak with its server, as the configuration says: who it is, and three
+// clients, so that long transfers do not hold up the heartbeats or each other.
 //
 //   kedge_credentials_path                      every call is signed with the device's access key
 //   certificate and key                         the certificate says who the device is (mTLS)
@@ -41,10 +41,12 @@ class Link {
   std::unique_ptr<TemporaryCredentials> temporary_;
   std::unique_ptr<http::Transport> heartbeat_transport_;
   std::unique_ptr<http::Transport> update_transport_;
+  std::unique_ptr<http::Transport> upload_transport_;
 
  public:
   std::unique_ptr<EdgeClient> heartbeat_client;
   std::unique_ptr<EdgeClient> update_client;
+  std::unique_ptr<EdgeClient> upload_client;  // of captures
   std::unique_ptr<Registration> registration;
 };
 

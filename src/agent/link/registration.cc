@@ -28,9 +28,15 @@ bool Registration::IsActive() {
                              {"device", client_.device().device_name},
                              {"fleet", client_.device().device_fleet_name}});
   active_ = active;
+  capture_location_ = active ? answer->capture_location : "";
   ask_again_ = clock_.Steady() + std::clamp(std::chrono::seconds(answer->cache_ttl_seconds),
                                             kRegistrationTtlMin, kRegistrationTtlMax);
   return active;
+}
+
+std::string Registration::CaptureLocation() const {
+  const std::lock_guard lock(mutex_);
+  return capture_location_;
 }
 
 }  // namespace kedge::agent

@@ -29,13 +29,16 @@ class Registration {
   // True while the server's last word is "registered", and while it has not said anything: a device
   // that cannot reach its server is not a stranger. Asks the server if the last answer is too old.
   bool IsActive();
+  // Below what the server lets this device write captures, by its last answer; empty: nowhere.
+  std::string CaptureLocation() const;
 
  private:
   EdgeClient& client_;
   const Clock& clock_;
   const OnRoots on_roots_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::optional<bool> active_;
+  std::string capture_location_;
   std::chrono::steady_clock::time_point ask_again_;
   bool asking_ = false;
 };

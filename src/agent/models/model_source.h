@@ -19,6 +19,7 @@ struct ModelSource {
   uint64_t arena_bytes_max = 0;  // signed limit; a worker refuses a model that asks for more
   FileDescriptor model_so;
   FileDescriptor weights;  // not valid: the model has none
+  std::string baseline;    // text of the package's baseline.json; empty: it has none
 };
 
 // Picks the best target for this machine out of a verified package. Errors: kFailedPrecondition if

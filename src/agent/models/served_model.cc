@@ -239,6 +239,17 @@ bool ServedModel::condemned() const {
 
 std::string ServedModel::SandboxText() const { return sandbox_text_; }
 
+void ServedModel::Condemn(const std::string& why) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_ || !condemned_why_.empty()) return;
+    condemned_why_ = why;
+  }
+  worker_changed_.notify_all();
+  LogWarning("model is condemned", {{"handle", identity_.handle}, {"why", why}});
+  if (options_.on_condemned) options_.on_condemned(why);
+}
+
 Status ServedModel::RestartWorker() {
   std::lock_guard lock(mutex_);
   if (worker_ == nullptr || !worker_->alive()) {

@@ -80,12 +80,18 @@ class ServedModel {
   // Runs once on zeros, uncounted: the probe of an update.
   Status Probe();
 
+  // Condemns the version although it runs: on_condemned hears of it, and further runs are
+  // kUnavailable. Once; from any thread, which may not be the last to hold the model.
+  void Condemn(const std::string& why);
+
   // Ends the worker; a fresh one comes in its place as after any end that is not the model's fault.
   // kUnavailable if none runs.
   Status RestartWorker();
 
   ModelCounters counters() const;
   bool condemned() const;
+  // The baseline.json of its package; empty: none.
+  const std::string& baseline() const { return source_.baseline; }
   std::string SandboxText() const;
   // Of the worker that runs now; 0: none.
   pid_t WorkerPid() const;

@@ -14,7 +14,8 @@ constexpr const char* kAgentVersion = KEDGE_VERSION;
 }  // namespace
 
 std::vector<protocol::ModelReport> ReportModels(const Registry& registry,
-                                                const CaptureQueue& captures) {
+                                                const CaptureQueue& captures,
+                                                const Watcher& watcher) {
   std::vector<protocol::ModelReport> reports;
   for (const auto& model : registry.List()) {
     const ModelIdentity& identity = model->identity();
@@ -26,19 +27,47 @@ std::vector<protocol::ModelReport> ReportModels(const Registry& registry,
     if (counters.latest_run != 0) report.latest_inference = counters.latest_run;
     if (const EpochMs sample = captures.LatestSample(identity.handle); sample != 0)
       report.latest_sample_time = sample;
-    const auto add = [&](const char* name, uint64_t value) {
+    const auto add = [&](const char* name, double value) {
       report.metrics.push_back({.dimension = identity.handle,
                                 .metric_name = name,
-                                .value = static_cast<double>(value),
+                                .value = value,
                                 .timestamp = std::nullopt});
     };
-    add("InferenceCount", counters.runs);
-    add("InferenceFailures", counters.failures);
-    add("WorkerRestarts", counters.worker_restarts);
+    add("InferenceCount", static_cast<double>(counters.runs));
+    add("InferenceFailures", static_cast<double>(counters.failures));
+    add("WorkerRestarts", static_cast<double>(counters.worker_restarts));
+    const WatchCounters watched = watcher.CountersOf(model);
+    if (watched.watched) {
+      add("MonitoredCount", static_cast<double>(watched.looked_at));
+      add("MonitorMissed", static_cast<double>(watched.missed));
+      add("MonitorShare", watched.look_share);
+      add("DriftLevel", watched.drift_level);
+    }
+    if (watched.captured + watched.over_budget > 0) {
+      add("AutoCaptures", static_cast<double>(watched.captured));
+      add("CapturesOverBudget", static_cast<double>(watched.over_budget));
+    }
     reports.push_back(std::move(report));
   }
   return reports;
 }
+
+namespace {
+
+void AddUploads(const Uploader& uploader, std::vector<protocol::EdgeMetric>& metrics) {
+  const UploaderCounters counters = uploader.counters();
+  const auto add = [&](const char* name, uint64_t value) {
+    metrics.push_back({.dimension = "",
+                       .metric_name = name,
+                       .value = static_cast<double>(value),
+                       .timestamp = std::nullopt});
+  };
+  add("CaptureBatchesUploaded", counters.batches);
+  add("CaptureBytesUploaded", counters.bytes);
+  add("CaptureFilesDropped", counters.dropped);
+}
+
+}  // namespace
 
 HeartbeatLoop::HeartbeatLoop(Parts parts)
     : parts_(parts),
@@ -62,7 +91,9 @@ protocol::Heartbeat HeartbeatLoop::Make() {
     heartbeat.deployment_result = parts_.store->NextUnreported();
   }
   heartbeat.agent_metrics = metrics_.Sample(parts_.clock.NowMs(), counts);
-  heartbeat.models = ReportModels(parts_.registry, parts_.captures);
+  if (parts_.uploader != nullptr) AddUploads(*parts_.uploader, heartbeat.agent_metrics);
+  heartbeat.models = ReportModels(parts_.registry, parts_.captures, parts_.watcher);
+  heartbeat.statistics = parts_.watcher.Statistics();
   heartbeat.boot = boot_;
   heartbeat.sequence = ++sequence_;
   heartbeat.period_ms = std::chrono::milliseconds(parts_.period).count();
@@ -77,11 +108,15 @@ std::optional<std::chrono::milliseconds> HeartbeatLoop::Send() {
   const auto& result = heartbeat.deployment_result;
   if (!sent) {
     LogWarning("heartbeat was not taken", {{"why", sent.error().message}});
-    // A server that will never take this result must not keep it from going on to the next.
-    if (sent.error().code != Code::kInvalidArgument || !result.has_value()) return std::nullopt;
-    LogError("a deployment result was refused and is dropped",
-             {{"deployment", result->deployment_name}, {"why", sent.error().message}});
+    // What a server will never take must not keep the device from going on.
+    const bool refused = sent.error().code == Code::kInvalidArgument;
+    if (!refused || (!result.has_value() && heartbeat.statistics.empty())) return std::nullopt;
+    LogError("a heartbeat was refused; its deployment result and statistics are dropped",
+             {{"deployment", result ? result->deployment_name : "none"},
+              {"statistics_bytes", std::to_string(heartbeat.statistics.size())},
+              {"why", sent.error().message}});
   }
+  if (!heartbeat.statistics.empty()) parts_.watcher.Acknowledge();
   if (result.has_value() && parts_.updater != nullptr) parts_.updater->Acknowledge(*result);
   if (!sent || sent->next_contact_ms == 0) return by_itself;
   return std::chrono::milliseconds(sent->next_contact_ms);

@@ -5,11 +5,13 @@
 #include <thread>
 
 #include "agent/capture/capture_queue.h"
+#include "agent/capture/uploader.h"
 #include "agent/link/backoff.h"
 #include "agent/link/doorbell.h"
 #include "agent/link/registration.h"
 #include "agent/models/registry.h"
 #include "agent/monitor/device_metrics.h"
+#include "agent/monitor/watcher.h"
 #include "agent/update/updater.h"
 
 namespace kedge::agent {
@@ -23,6 +25,8 @@ class HeartbeatLoop {
     Registration& registration;
     Registry& registry;
     CaptureQueue& captures;
+    Watcher& watcher;
+    const Uploader* uploader;  // null: nothing is captured
     DeviceStore* store;
     Updater* updater;
     Doorbell& bell;  // rung to send at once
@@ -52,6 +56,7 @@ class HeartbeatLoop {
 // The models of a heartbeat: name and version as packaged, times of the latest run and capture,
 // counts. A model whose name the API does not take (fewer than 4 characters) is left out.
 std::vector<protocol::ModelReport> ReportModels(const Registry& registry,
-                                                const CaptureQueue& captures);
+                                                const CaptureQueue& captures,
+                                                const Watcher& watcher);
 
 }  // namespace kedge::agent

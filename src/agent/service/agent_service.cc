@@ -7,10 +7,11 @@ namespace kedge::agent {
 
 namespace {
 
-Status RunModel(Registry& registry, const pb::PredictRequest& request, bool shared_memory_allowed,
-                pb::PredictResponse* response) {
+Status RunModel(Registry& registry, Watcher& watcher, const pb::PredictRequest& request,
+                bool shared_memory_allowed, pb::PredictResponse* response) {
   KEDGE_TRY(const std::string handle, HandleOf(request.handle(), request.name()));
   KEDGE_TRY(const std::shared_ptr<ServedModel> model, registry.Find(handle));
+  KEDGE_TRY_STATUS(watcher.Check(model));
   KEDGE_TRY(const RequestTensors tensors,
             RequestTensors::Read(request.tensors(), shared_memory_allowed));
   KEDGE_TRY(const std::vector<Bytes> inputs, BindInputs(model->inputs(), tensors.tensors()));
@@ -19,7 +20,10 @@ Status RunModel(Registry& registry, const pb::PredictRequest& request, bool shar
   outputs.reserve(model->outputs().size());
   for (const ring::IoInfo& output : model->outputs())
     outputs.push_back(PrepareOutput(output, response->add_tensors()));
-  return model->Run(inputs, outputs);
+  const auto before = std::chrono::steady_clock::now();
+  KEDGE_TRY_STATUS(model->Run(inputs, outputs));
+  watcher.Offer(model, inputs, outputs, std::chrono::steady_clock::now() - before);
+  return {};
 }
 
 Status Capture(Registry& registry, CaptureQueue& captures, const pb::CaptureDataRequest& request,
@@ -35,7 +39,7 @@ Status Capture(Registry& registry, CaptureQueue& captures, const pb::CaptureData
 
 grpc::Status AgentService::Predict(grpc::ServerContext*, const pb::PredictRequest* request,
                                    pb::PredictResponse* response) {
-  return ToGrpc(RunModel(registry_, *request, shared_memory_allowed_, response));
+  return ToGrpc(RunModel(registry_, watcher_, *request, shared_memory_allowed_, response));
 }
 
 grpc::Status AgentService::LoadModel(grpc::ServerContext*, const pb::LoadModelRequest* request,

@@ -5,6 +5,7 @@
 #include "agent.grpc.pb.h"
 #include "agent/capture/capture_queue.h"
 #include "agent/models/registry.h"
+#include "agent/monitor/watcher.h"
 #include "agent/service/tensor_messages.h"
 
 namespace kedge::agent {
@@ -12,8 +13,12 @@ namespace kedge::agent {
 // Thread-safe; gRPC calls it from its own threads.
 class AgentService final : public pb::Agent::Service {
  public:
-  AgentService(Registry& registry, CaptureQueue& captures, bool shared_memory_allowed)
-      : registry_(registry), captures_(captures), shared_memory_allowed_(shared_memory_allowed) {}
+  AgentService(Registry& registry, CaptureQueue& captures, Watcher& watcher,
+               bool shared_memory_allowed)
+      : registry_(registry),
+        captures_(captures),
+        watcher_(watcher),
+        shared_memory_allowed_(shared_memory_allowed) {}
 
   grpc::Status Predict(grpc::ServerContext* context, const pb::PredictRequest* request,
                        pb::PredictResponse* response) override;
@@ -34,6 +39,7 @@ class AgentService final : public pb::Agent::Service {
  private:
   Registry& registry_;
   CaptureQueue& captures_;
+  Watcher& watcher_;
   const bool shared_memory_allowed_;
 };
 

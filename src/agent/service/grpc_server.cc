@@ -56,9 +56,11 @@ class RunningServer final : public GrpcServer {
 }  // namespace
 
 Result<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOptions& options,
-                                                      Registry& registry, CaptureQueue& captures) {
+                                                      Registry& registry, CaptureQueue& captures,
+                                                      Watcher& watcher) {
   KEDGE_TRY_STATUS(ClearPath(options));
-  auto service = std::make_unique<AgentService>(registry, captures, options.shared_memory_allowed);
+  auto service =
+      std::make_unique<AgentService>(registry, captures, watcher, options.shared_memory_allowed);
   grpc::ResourceQuota quota("agent");
   quota.SetMaxThreads(kServerThreadsMax);
   grpc::ServerBuilder builder;

@@ -7,6 +7,7 @@
 
 #include "agent/capture/capture_queue.h"
 #include "agent/models/registry.h"
+#include "agent/monitor/watcher.h"
 #include "base/file.h"
 
 namespace kedge::agent {
@@ -25,10 +26,12 @@ struct GrpcServerOptions {
 class GrpcServer {
  public:
   virtual ~GrpcServer() = default;  // as Stop
-  // Listens on the socket, mode 0660. Borrows registry and queue. Errors: kAlreadyExists if the
-  // path exists and may not or cannot be replaced; kInvalidArgument for its length; kUnavailable.
+  // Listens on the socket, mode 0660. Borrows registry, queue and watcher. Errors: kAlreadyExists
+  // if the path exists and may not or cannot be replaced; kInvalidArgument for its length;
+  // kUnavailable.
   static Result<std::unique_ptr<GrpcServer>> Start(const GrpcServerOptions& options,
-                                                   Registry& registry, CaptureQueue& captures);
+                                                   Registry& registry, CaptureQueue& captures,
+                                                   Watcher& watcher);
   // Takes no more calls, lets those in flight end for at most a second, removes the socket.
   virtual void Stop() = 0;
 };

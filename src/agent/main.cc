@@ -175,7 +175,10 @@ Status Serve(const Arguments& arguments, const sigset_t& stop_signals) {
     updates = std::make_unique<UpdateLoop>(
         UpdateLoop::Parts{*updater, *store, link ? link->update_client.get() : nullptr,
                           link ? link->registration.get() : nullptr, registry, update_bell,
-                          heartbeat_bell, std::chrono::seconds(config.PollSeconds())});
+                          heartbeat_bell, std::chrono::seconds(config.PollSeconds()),
+                          [&watcher](std::vector<protocol::CapturePolicy> policies) {
+                            watcher.SetServerPolicies(std::move(policies));
+                          }});
   if (link != nullptr)
     heartbeats = std::make_unique<HeartbeatLoop>(HeartbeatLoop::Parts{
         clock, *link->heartbeat_client, *link->registration, registry, captures, watcher,

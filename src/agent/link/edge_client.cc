@@ -117,6 +117,7 @@ Result<EdgeClient::Orders> EdgeClient::GetDeployments() {
   Orders orders;
   KEDGE_TRY(orders.deployments, protocol::ParseDeployments(answer));
   KEDGE_TRY(orders.commands, protocol::ParseCommands(answer));
+  KEDGE_TRY(orders.capture_policies, protocol::ParseCapturePolicies(answer));
   return orders;
 }
 

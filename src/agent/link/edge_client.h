@@ -11,6 +11,7 @@
 #include "base/descriptor.h"
 #include "http/client.h"
 #include "http/sigv4.h"
+#include "protocol/capture_policy.h"
 #include "protocol/edge_api.h"
 
 namespace kedge::agent {
@@ -64,6 +65,7 @@ class EdgeClient {
   struct Orders {
     std::vector<protocol::EdgeDeployment> deployments;
     std::vector<protocol::DeviceCommand> commands;
+    std::vector<protocol::CapturePolicy> capture_policies;
   };
   Result<Orders> GetDeployments();
   Status ReportCommand(const protocol::CommandReport& report);

@@ -140,18 +140,18 @@ void Watcher::SetPolicy(const CapturePolicy& policy) {
 
 void Watcher::Apply(ModelWatch& watch) const {
   EpochMs until = 0;
-  for (const DriftRequest& request : requests_) {
-    if (request.model_name == watch.identity().model_name &&
-        request.model_version == watch.identity().model_version) {
-      until = std::max(until, request.until);
+  for (const protocol::CapturePolicy& policy : server_policies_) {
+    if (policy.model_name == watch.identity().model_name &&
+        policy.model_version == watch.identity().model_version) {
+      until = std::max(until, policy.until);
     }
   }
   watch.SetDriftUntil(until);
 }
 
-void Watcher::SetDriftRequests(std::vector<DriftRequest> requests) {
+void Watcher::SetServerPolicies(std::vector<protocol::CapturePolicy> policies) {
   const std::unique_lock lock(watches_mutex_);
-  requests_ = std::move(requests);
+  server_policies_ = std::move(policies);
   for (const auto& [model, watch] : watches_) Apply(*watch);
 }
 

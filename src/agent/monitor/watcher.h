@@ -19,6 +19,7 @@
 
 #include "agent/models/registry.h"
 #include "agent/monitor/model_watch.h"
+#include "protocol/capture_policy.h"
 #include "protocol/edge_api.h"
 
 namespace kedge::agent {
@@ -29,14 +30,6 @@ constexpr uint64_t kWaitingBytesMax = 32 << 20;
 constexpr uint64_t kLookBytesMax = 16 << 20;  // tensors of an inference that is looked at
 constexpr uint64_t kReportSamplesMin = 20;    // fewer wait for the next report: privacy, and noise
 constexpr size_t kWatchesMax = 2 * kModelsMax;  // with those whose model has gone
-
-// What the server asks for because a model drifts somewhere: captures of the reason "drift" until
-// then, at the device's own rate and budget.
-struct DriftRequest {
-  std::string model_name;
-  std::string model_version;
-  EpochMs until = 0;
-};
 
 // Thread-safe.
 class Watcher {
@@ -61,8 +54,9 @@ class Watcher {
              std::span<const std::span<uint8_t>> outputs, std::chrono::nanoseconds run);
   // Replaces the policy of automatic captures.
   void SetPolicy(const CapturePolicy& policy);
-  // Replaces what the server asks for.
-  void SetDriftRequests(std::vector<DriftRequest> requests);
+  // Replaces what the server asks for: captures of the reason "drift" of these models, each until
+  // its time is over, at the device's own rate and budget.
+  void SetServerPolicies(std::vector<protocol::CapturePolicy> policies);
   // Of a clean stop: what was counted is in the file afterwards, if no report waits there already.
   void KeepReport();
 
@@ -101,7 +95,7 @@ class Watcher {
   // By identity of the model, also when it has gone and another stands at its address.
   std::map<std::weak_ptr<ServedModel>, std::shared_ptr<ModelWatch>, std::owner_less<>> watches_;
   CapturePolicy policy_;
-  std::vector<DriftRequest> requests_;
+  std::vector<protocol::CapturePolicy> server_policies_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -279,10 +279,11 @@ TEST_F(WatcherTest, CapturesForTheServersDriftUntilItsTimeIsOver) {
   const auto model = Start("net", 4, true);
   const auto watcher = Watch({.cpu_fraction = 1}, {.drift = 1});
   const EpochMs until = clock_.NowMs() + 10'000;
-  watcher->SetDriftRequests({{"other", "1.0", until}, {"net", "2.0", until}});
+  watcher->SetServerPolicies({{.model_name = "other", .model_version = "1.0", .until = until},
+                              {.model_name = "net", .model_version = "2.0", .until = until}});
   Offer(*watcher, model, 5);
   EXPECT_TRUE(Captured().empty());
-  watcher->SetDriftRequests({{"net", "1.0", until}});
+  watcher->SetServerPolicies({{.model_name = "net", .model_version = "1.0", .until = until}});
   Offer(*watcher, model, 20);
   EXPECT_EQ(Captured().size(), 5u);
 }

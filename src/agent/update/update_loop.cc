@@ -8,7 +8,7 @@ namespace kedge::agent {
 using Clock = std::chrono::steady_clock;
 
 UpdateLoop::UpdateLoop(Parts parts)
-    : parts_(parts),
+    : parts_(std::move(parts)),
       commands_(parts.registry, parts.heartbeat_bell),
       poll_backoff_(kRetryWaitFirst,
                     std::max(kRetryWaitFirst,
@@ -25,13 +25,14 @@ UpdateLoop::~UpdateLoop() {
 
 std::chrono::milliseconds UpdateLoop::Poll() {
   if (!parts_.registration->IsActive()) return poll_backoff_.Jitter(parts_.poll_period);
-  const auto listed = parts_.client->GetDeployments();
+  auto listed = parts_.client->GetDeployments();
   if (!listed) {
     LogWarning("cannot ask for deployments", {{"why", listed.error().message}});
     return poll_backoff_.Next();
   }
   poll_backoff_.Reset();
   parts_.updater.Offer(listed->deployments);
+  parts_.on_capture_policies(std::move(listed->capture_policies));
   Obey(listed->commands);
   return poll_backoff_.Jitter(parts_.poll_period);
 }

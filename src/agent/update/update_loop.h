@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "agent/link/backoff.h"
@@ -26,6 +27,8 @@ class UpdateLoop {
     Doorbell& bell;
     Doorbell& heartbeat_bell;
     std::chrono::seconds poll_period;
+    // Given what the server asks to be captured, with each of its answers.
+    std::function<void(std::vector<protocol::CapturePolicy>)> on_capture_policies;
   };
   explicit UpdateLoop(Parts parts);
   ~UpdateLoop();  // breaks off a download; it goes on after the next start

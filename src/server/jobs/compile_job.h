@@ -5,6 +5,7 @@
 #include "blob/blob_store.h"
 #include "server/jobs/runner.h"
 #include "server/keys/key_service.h"
+#include "server/keys/keyring.h"
 
 namespace kedge::server {
 
@@ -14,10 +15,9 @@ struct JobContext {
   store::Store& store;
   blob::BlobStore& blobs;
   const Clock& clock;
-  const trust::Signer& signer;
-  const std::string& signing_certificate_pem;
-  Path programs;  // the folder that holds kedge-compile
-  Path scratch;   // a folder per job is made below and removed
+  const Keyring& keyring;  // opens the key that signs packages, which each packaging job reads
+  Path programs;           // the folder that holds kedge-compile
+  Path scratch;            // a folder per job is made below and removed
   // Kept; a folder per bucket of models, written by the sandboxes of that bucket's models only:
   // what a hijacked compiler leaves there is linked into no other bucket's.
   Path compile_cache;

@@ -8,6 +8,8 @@
 #include "server/jobs/component.h"
 #include "server/jobs/job_files.h"
 #include "server/jobs/model_input.h"
+#include "server/keys/installed_key.h"
+#include "trust/signing.h"
 
 namespace kedge::server {
 namespace {
@@ -60,9 +62,9 @@ Result<PackageOrder> ReadOrder(const JobContext& context, const std::string& nam
 }
 
 // Reads the package back as a device will, and gives its signature document.
-Result<std::string> VerifyAsDevice(const JobContext& context, const Path& file) {
+Result<std::string> VerifyAsDevice(const Path& file, const std::string& certificate_pem) {
   trust::TrustedRoots roots;
-  KEDGE_TRY_STATUS(roots.Add(context.signing_certificate_pem));
+  KEDGE_TRY_STATUS(roots.Add(certificate_pem));
   KEDGE_TRY(const FileDescriptor descriptor, OpenFile(file, O_RDONLY));
   KEDGE_TRY(const auto verified, package::OpenPackage(descriptor.get(), roots));
   return verified.signature_text();
@@ -155,13 +157,17 @@ Result<store::JobOutputs> RunPackagingJob(const JobContext& context, const JobRu
   KEDGE_TRY([[maybe_unused]] const auto names,
             UnpackArchive(artifact, compiled, {.files_max = kArtifactFiles}));
   if (run.cancelled) return Cancelled("the job was stopped");
+  // Read now: a rotation counts for every package that is signed after it, on every node.
+  KEDGE_TRY(const InstalledKey key,
+            LoadInstalledKey(context.store, context.keyring, kPackageSigningPurpose));
+  KEDGE_TRY(const auto signer, trust::LoadSigner(key.key_pem, key.certificate_pem));
   const Path file = scratch.path() / "package.tar.gz";
   KEDGE_TRY_STATUS(package::WritePackage(context.disk, file,
                                          {.model_name = order.job.model_name,
                                           .model_version = order.job.model_version,
                                           .compiled = {compiled},
-                                          .signer = &context.signer}));
-  KEDGE_TRY(std::string signature, VerifyAsDevice(context, file));
+                                          .signer = signer.get()}));
+  KEDGE_TRY(std::string signature, VerifyAsDevice(file, key.certificate_pem));
   if (run.cancelled) return Cancelled("the job was stopped");
   run.log.Line("storing " + order.output.Uri());
   KEDGE_TRY(

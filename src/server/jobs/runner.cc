@@ -26,6 +26,7 @@ Result<std::unique_ptr<JobRunner>> JobRunner::Start(store::Store& store, const C
     runner->threads_.emplace_back([raw = runner.get()] { raw->Work(); });
   }
   runner->keeper_ = std::thread([raw = runner.get()] { raw->Keep(); });
+  runner->listening_ = store.Listen(runner->Channel(), [raw = runner.get()] { raw->Signal(); });
   return runner;
 }
 
@@ -45,7 +46,13 @@ JobRunner::~JobRunner() {
   keeper_.join();
 }
 
-void JobRunner::JobQueued() {
+std::string JobRunner::Channel() const {
+  return "jobs " + std::string(store::NameOf(options_.kind));
+}
+
+void JobRunner::JobQueued() { store_.Notify(Channel()); }
+
+void JobRunner::Signal() {
   {
     const std::lock_guard lock(mutex_);
     ++queued_;
@@ -54,10 +61,14 @@ void JobRunner::JobQueued() {
 }
 
 void JobRunner::StopRunning(const std::string& name) {
-  const std::lock_guard lock(mutex_);
-  if (const auto found = running_.find(name); found != running_.end()) {
-    found->second->cancelled = true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = running_.find(name); found != running_.end()) {
+      found->second->cancelled = true;
+      return;
+    }
   }
+  store_.Notify(Channel());  // maybe another node runs it
 }
 
 void JobRunner::Wait(std::chrono::milliseconds most, uint64_t seen) {
@@ -225,12 +236,14 @@ Status JobRunner::Hold(Running& running) {
 // ---- The keeper ----
 
 void JobRunner::Keep() {
+  uint64_t seen = 0;
   while (true) {
     std::vector<std::shared_ptr<Running>> all;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait_for(lock, options_.poll, [&] { return ended_; });
+      wake_.wait_for(lock, options_.poll, [&] { return ended_ || queued_ != seen; });
       if (ended_) return;
+      seen = queued_;
       for (const auto& [name, running] : running_) all.push_back(running);
     }
     for (const auto& running : all) Look(*running);

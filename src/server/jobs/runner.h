@@ -4,8 +4,8 @@
 // job may run twice, even at the same time; what it leaves outside the store must bear that
 // (JobRun::hold), and its end is stored by the node that holds the lease only.
 //
-// Other nodes' signals do not come through: every runner looks for jobs, and for stop requests of
-// those it runs, every second or so.
+// A job that is queued or stopped is hinted at to all nodes (Store::Notify). Hints may be lost, so
+// every runner also looks for jobs, and for stop requests of those it runs, every second or so.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -80,6 +80,10 @@ class JobRunner final : public JobSignals {
         options_(std::move(options)),
         function_(std::move(function)) {}
 
+  std::string Channel() const;
+  // Somebody queued or stopped a job, here or on another node.
+  void Signal();
+
   void Work();
   // This thread's job now; nothing if none is queued.
   Result<std::optional<store::JobClaim>> Claim();
@@ -116,6 +120,7 @@ class JobRunner final : public JobSignals {
   std::map<std::string, std::shared_ptr<Running>> running_;
   std::vector<std::thread> threads_;
   std::thread keeper_;
+  std::shared_ptr<store::Store::Listening> listening_;
 };
 
 }  // namespace kedge::server

@@ -127,6 +127,30 @@ TEST_F(JobRunTest, AStopRequestStoredByAnotherNodeIsSeen) {
   EXPECT_TRUE(Describe("job").Find("CompilationEndTime"));
 }
 
+// With polls that never come, what another node hints at is seen all the same.
+TEST_F(JobRunTest, AHintOfAnotherNodeShortensEveryWait) {
+  RunnerOptions options = Options("node");
+  options.poll = std::chrono::hours(1);
+  std::promise<void> began;
+  auto runner = JobRunner::Start(server_->store(), server_->clock(), options,
+                                 [&](const JobRun& run) -> Result<store::JobOutputs> {
+                                   if (run.name == "first") return Internal("ended at once");
+                                   began.set_value();
+                                   while (!run.cancelled) std::this_thread::yield();
+                                   return Internal("ended early");
+                                 });
+  ASSERT_TRUE(runner) << runner.error().message;
+  Queue("first");
+  server_->store().Notify("jobs compilation");
+  AwaitStatus("first", "FAILED");  // from now on the runner has looked, and waits
+  Queue("job");
+  server_->store().Notify("jobs compilation");
+  began.get_future().wait();
+  server_->Must("StopCompilationJob", R"({"CompilationJobName":"job"})");
+  server_->store().Notify("jobs compilation");
+  AwaitStatus("job", "STOPPED");
+}
+
 TEST_F(JobRunTest, AStopWhileTheResultIsMadeStillStops) {
   Queue("job");
   auto runner =
@@ -251,8 +275,7 @@ TEST_F(JobRunTest, CompilersOfOneBucketShareACache) {
                            .store = server_->store(),
                            .blobs = server_->blobs(),
                            .clock = server_->clock(),
-                           .signer = *server_->key().signer,
-                           .signing_certificate_pem = server_->key().certificate_pem,
+                           .keyring = server_->keyring(),
                            .programs = programs,
                            .scratch = server_->folder(),
                            .compile_cache = server_->folder() / "cache",
@@ -288,8 +311,7 @@ TEST_F(JobRunTest, SignsOnlyWhatTheCompilationJobMade) {
                            .store = server_->store(),
                            .blobs = server_->blobs(),
                            .clock = server_->clock(),
-                           .signer = *server_->key().signer,
-                           .signing_certificate_pem = server_->key().certificate_pem,
+                           .keyring = server_->keyring(),
                            .scratch = server_->folder()};
   const auto result = Run([&](const JobRun& run) { return RunPackagingJob(context, run); }, "pack");
   ASSERT_FALSE(result);

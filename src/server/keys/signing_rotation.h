@@ -2,8 +2,8 @@
 // package that it is given:
 //
 //   prepare    a new key is made; devices are told to trust both (signed by the old one)
-//   activate   packages made from now on are signed by the new one; nodes take it at their next
-//   start retire     devices are told to trust the new one alone (signed by it)
+//   activate   packages made from now on, on every node, are signed by the new one
+//   retire     devices are told to trust the new one alone (signed by it)
 //
 // Between the steps wait until the devices have come: one that is away for all three catches up by
 // the whole chain of documents, but a package of the new key that it meets before is refused.

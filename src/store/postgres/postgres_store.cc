@@ -25,6 +25,7 @@
 #include "store/migrate.h"
 #include "store/pool.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/notifications.h"
 #include "store/write_queue.h"
 
 namespace kedge::store {
@@ -78,7 +79,8 @@ class Connector {
 class PostgresStore final : public Store {
  public:
   PostgresStore(PostgresOptions options, std::unique_ptr<Connection> writer)
-      : connector_(std::move(options.url), options.stillness_max),
+      : connector_(options.url, options.stillness_max),
+        notifications_(options.url, [this](std::string_view channel) { Hear(channel); }),
         writer_(std::move(writer)),
         queue_([this](std::vector<QueuedWrite>& batch) { CommitBatch(batch); }) {}
 
@@ -87,6 +89,10 @@ class PostgresStore final : public Store {
   }
   Status Read(const Work& work) override;
   bool failed() const override { return false; }  // when the database is back, so are we
+  void Notify(std::string_view channel) override {
+    Hear(channel);
+    notifications_.Send(channel);
+  }
 
  private:
   void CommitBatch(std::vector<QueuedWrite>& batch);
@@ -94,6 +100,7 @@ class PostgresStore final : public Store {
   Status RunWork(QueuedWrite& write);
 
   Connector connector_;
+  postgres::Notifications notifications_;
   Pool<Connection> readers_{kReadersMax};
   std::unique_ptr<Connection> writer_;  // the queue's thread's; null or lost: to be made
   WriteQueue queue_;                    // the last: it ends before what its thread uses

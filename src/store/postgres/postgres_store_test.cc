@@ -3,6 +3,7 @@
 #include "store/postgres/postgres_store.h"
 
 #include <atomic>
+#include <future>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -210,6 +211,58 @@ TEST_F(PostgresStoreTest, AcknowledgesOnlyWhatIsSynced) {
     return {};
   });
   EXPECT_TRUE(status) << status.error().message;
+}
+
+// Hints are sent until the other node listens: its connection is made in the background.
+bool IsHeard(Store& from, Store& at, const std::string& channel) {
+  const auto heard = std::make_shared<std::promise<void>>();
+  const auto once = std::make_shared<std::once_flag>();
+  std::future<void> done = heard->get_future();
+  const auto listening =
+      at.Listen(channel, [=] { std::call_once(*once, [&] { heard->set_value(); }); });
+  for (int i = 0; i < 400; ++i) {
+    from.Notify(channel);
+    if (done.wait_for(std::chrono::milliseconds(50)) == std::future_status::ready) return true;
+  }
+  return false;
+}
+
+TEST_F(PostgresStoreTest, AHintIsHeardOnEveryNode) {
+  const auto one = Open();
+  const auto other = Open();
+  EXPECT_TRUE(IsHeard(*one, *other, "stages"));
+  EXPECT_TRUE(IsHeard(*other, *one, "stages"));
+}
+
+TEST_F(PostgresStoreTest, AHintIsHeardOnceByItsSenderAndNotOnOtherChannels) {
+  const auto one = Open();
+  const auto other = Open();
+  std::atomic<int> own = 0;
+  std::atomic<int> strangers = 0;
+  const auto listening = one->Listen("own", [&] { ++own; });
+  const auto elsewhere = other->Listen("elsewhere", [&] { ++strangers; });
+  ASSERT_TRUE(IsHeard(*one, *other, "warm"));
+  one->Notify("own");
+  EXPECT_EQ(own, 1);
+  // What came after it has come back: so has it, if it had been going to.
+  EXPECT_TRUE(IsHeard(*one, *other, "after"));
+  EXPECT_TRUE(IsHeard(*other, *one, "back"));
+  EXPECT_EQ(own, 1);
+  EXPECT_EQ(strangers, 0);
+}
+
+TEST_F(PostgresStoreTest, HintsAreHeardAgainAfterTheServerWasKilled) {
+  const auto server = PostgresServer::Start();
+  ASSERT_TRUE(server) << server.error().message;
+  const auto url = (*server)->NewDatabase();
+  ASSERT_TRUE(url) << url.error().message;
+  auto one = OpenPostgresStore({.url = *url});
+  auto other = OpenPostgresStore({.url = *url});
+  ASSERT_TRUE(one && other);
+  ASSERT_TRUE(IsHeard(**one, **other, "before"));
+  ASSERT_TRUE((*server)->Kill());
+  ASSERT_TRUE((*server)->StartAgain());
+  EXPECT_TRUE(IsHeard(**one, **other, "after"));
 }
 
 }  // namespace

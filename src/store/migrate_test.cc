@@ -151,6 +151,24 @@ TEST_P(MigrateTest, EveryLevelUpgradesWithItsRowsToTheSchema) {
   }
 }
 
+// Nodes of the version before go on while the first of the next has migrated the database: every
+// table and column that they name is there, and a row that they write, without the new columns, is
+// taken. A column goes only in the version after the one that stopped naming it.
+TEST_P(MigrateTest, AMigrationLeavesWhatTheVersionBeforeReadsAndWrites) {
+  const auto store = Open(database_, false);
+  std::vector<TableShape> before;
+  for (const Migration& migration : All()) {
+    SCOPED_TRACE(migration.name);
+    ASSERT_TRUE(ApplyUpTo(*store, migration.version));
+    const auto written = FillTables(*store, before, migration.version);
+    ASSERT_TRUE(written) << written.error().message;  // also if a table or a column has gone
+    const auto after = ShapesToFill(*store);
+    ASSERT_TRUE(after) << after.error().message;
+    EXPECT_GE(after->size(), before.size());
+    before = *after;
+  }
+}
+
 // Passes statements on, one by one, and ends the process before number `step`.
 class KilledBefore final : public Transaction {
  public:

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """Every operation of the AWS API against the real kedge-server, as unmodified AWS clients call it: results, errors, all paginators.
 
-  every_operation_test.py CLIENT ENGINE
+  every_operation_test.py CLIENT ENGINE [ahead]
     CLIENT  boto3 | cli | node     python3-boto3, Debian's AWS CLI, the AWS SDK for JavaScript
     ENGINE  sqlite | postgresql
+    ahead   a rolling upgrade: while the server runs, the database gets what a node of the next version may do to it (a column in every
+            table, a table, an index); everything must go on, and a new start of this version must be refused
 
 One scenario, whoever plays it. What it called is compared with the catalogue (api/operations/): an operation that nobody called fails
 the test, but for those that a client does not have. Exit code 77: the client or the engine cannot be had here.
@@ -15,6 +17,7 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -367,16 +370,61 @@ def catalogue():
     return operations
 
 
-def scenario(play):
+class Sqlite:
+    """The rows of a database whose server runs."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def execute(self, sql):
+        with sqlite3.connect(self.file, timeout=60) as connection:
+            return connection.execute(sql).fetchall()
+
+    def tables(self):
+        return [name for name, in self.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
+
+
+class PostgresRows:
+    def __init__(self, server, url):
+        self.server, self.name = server, url.rsplit("/", 1)[1]
+
+    def execute(self, sql):
+        return [line.split("|") for line in self.server.query(sql, self.name)]
+
+    def tables(self):
+        return [name for name, in self.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+
+
+def go_ahead(rows):
+    """What the rule of docs/adr/0006 lets a migration do to a database that nodes of the version before are using."""
+    for table in rows.tables():
+        rows.execute(f"ALTER TABLE {table} ADD COLUMN of_the_next_version bigint NOT NULL DEFAULT 7")
+    rows.execute("CREATE TABLE next_things (name text PRIMARY KEY NOT NULL)")
+    rows.execute("CREATE INDEX devices_by_next ON devices (of_the_next_version)")
+    rows.execute("INSERT INTO schema_migrations (version, name) SELECT MAX(version) + 1, 'next' FROM schema_migrations")
+
+
+def is_refused(server, arguments):
+    """A second start of this version must not touch a database that is newer than it."""
+    server.stop()
+    try:
+        kedge.Server(server.data, arguments).stop()
+    except RuntimeError as error:
+        return "this program knows versions up to" in str(error)
+    return False
+
+
+def scenario(play, midway):
     fleet_arn = fleets(play)
     devices(play)
+    midway()  # every statement about fleets and devices has been prepared
     job_arns = jobs(play)
     plan_arn = deployments(play)
     tags(play, [fleet_arn, fleet_arn + "/device/camera-1", *job_arns, plan_arn])
     clean_up(play)
 
 
-def run(client_class, arguments):
+def run(client_class, arguments, rows_of=None):
     with tempfile.TemporaryDirectory() as folder:
         server = kedge.Server(os.path.join(folder, "data"), arguments)
         try:
@@ -386,27 +434,33 @@ def run(client_class, arguments):
                 s3.put_object(Bucket="bucket", Key="shapes.onnx", Body=model.read())
             play = Player(client_class(server))
             try:
-                scenario(play)
+                scenario(play, (lambda: go_ahead(rows_of(folder))) if rows_of else lambda: None)
             finally:
                 play.client.close()
+            if rows_of and not is_refused(server, arguments):
+                raise AssertionError("a start of the version before was not refused")
         except BaseException:
             print(server.log_text()[-4000:])
             raise
         finally:
-            server.stop()
+            if server.process.poll() is None:
+                server.stop()
     left = catalogue() - play.called - play.client.lacks
     print(f"{len(play.called)} operations called" + (f"; nobody called {sorted(left)}" if left else ""))
     return 1 if left else 0
 
 
 def main():
-    client, engine = sys.argv[1:]
+    client, engine, *ahead = sys.argv[1:]
+    if ahead not in ([], ["ahead"]):
+        sys.exit(f"'{' '.join(ahead)}' is not 'ahead'")
     client_class = {"boto3": Boto3, "cli": Cli, "node": Node}[client]
     try:
         if engine == "sqlite":
-            return run(client_class, [])
+            return run(client_class, [], (lambda folder: Sqlite(os.path.join(folder, "data", "kedge.db"))) if ahead else None)
         with postgres.Postgres() as database:
-            return run(client_class, ["--database", database.create_database()])
+            url = database.create_database()
+            return run(client_class, ["--database", url], (lambda _: PostgresRows(database, url)) if ahead else None)
     except (Skip, postgres.Missing) as reason:
         print(f"skipped: {reason}")
         return 77

@@ -6,16 +6,6 @@
 namespace kedge::store {
 namespace {
 
-Result<std::vector<TableShape>> Shapes(Store& store) {
-  std::vector<TableShape> shapes;
-  KEDGE_TRY_STATUS(store.Read([&](Transaction& transaction) -> Status {
-    KEDGE_TRY(shapes, TableShapes(transaction));
-    return {};
-  }));
-  std::erase_if(shapes, [](const TableShape& shape) { return shape.name == kMigrationsTable; });
-  return shapes;
-}
-
 std::string ColumnList(const TableShape& shape) {
   std::string list;
   for (const auto& column : shape.columns) list += (list.empty() ? "" : ", ") + column.name;
@@ -45,22 +35,35 @@ Status InsertRow(Transaction& transaction, const TableShape& shape, int64_t numb
 
 }  // namespace
 
-Status FillEveryTable(Store& store) {
-  KEDGE_TRY(const std::vector<TableShape> shapes, Shapes(store));
+Result<std::vector<TableShape>> ShapesToFill(Store& store) {
+  std::vector<TableShape> shapes;
+  KEDGE_TRY_STATUS(store.Read([&](Transaction& transaction) -> Status {
+    KEDGE_TRY(shapes, TableShapes(transaction));
+    return {};
+  }));
+  std::erase_if(shapes, [](const TableShape& shape) { return shape.name == kMigrationsTable; });
+  return shapes;
+}
+
+Status FillTables(Store& store, const std::vector<TableShape>& shapes, int64_t number) {
   for (const TableShape& shape : shapes) {
-    for (const int64_t number : {1, 2}) {
-      const auto status = store.Write(
-          [&](Transaction& transaction) { return InsertRow(transaction, shape, number); });
-      if (!status && status.error().code != Code::kAlreadyExists) {
-        return Wrap(status.error(), shape.name);
-      }
+    const auto status = store.Write(
+        [&](Transaction& transaction) { return InsertRow(transaction, shape, number); });
+    if (!status && status.error().code != Code::kAlreadyExists) {
+      return Wrap(status.error(), shape.name);
     }
   }
   return {};
 }
 
+Status FillEveryTable(Store& store) {
+  KEDGE_TRY(const std::vector<TableShape> shapes, ShapesToFill(store));
+  KEDGE_TRY_STATUS(FillTables(store, shapes, 1));
+  return FillTables(store, shapes, 2);
+}
+
 Result<Content> AllRows(Store& store) {
-  KEDGE_TRY(const std::vector<TableShape> shapes, Shapes(store));
+  KEDGE_TRY(const std::vector<TableShape> shapes, ShapesToFill(store));
   Content content;
   KEDGE_TRY_STATUS(store.Read([&](Transaction& transaction) -> Status {
     for (const TableShape& shape : shapes) {

@@ -3,6 +3,7 @@
 #include "server/api/context.h"
 #include "server/api/lookup.h"
 #include "server/auth/access_key.h"
+#include "store/tables/events.h"
 
 namespace kedge::server {
 namespace {
@@ -30,7 +31,14 @@ Result<json::Value> EnrollDevice(const Context& context, const Call& call) {
   const auto work = [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY_STATUS(EnsureDevice(context, transaction, fleet, device, input.Flag("Register")));
     KEDGE_TRY_STATUS(store::DeleteAccessKeys(transaction, fleet, device));
-    return store::InsertAccessKey(transaction, key);
+    KEDGE_TRY_STATUS(store::InsertAccessKey(transaction, key));
+    return store::AddEvent(transaction, context.clock.NowMs(),
+                           {.kind = store::EventKind::kDeviceEnrolled,
+                            .resource = context.arns.Device(fleet, device),
+                            .fleet = fleet,
+                            .device = device,
+                            .actor = call.identity.Principal(),
+                            .message = "access key " + key.id});
   };
   KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value(json::Object{
@@ -67,7 +75,12 @@ Result<json::Value> EnrollDevices(const Context& context, const Call& call) {
       KEDGE_TRY_STATUS(store::DeleteAccessKeys(transaction, fleet, *key.device));
       KEDGE_TRY_STATUS(store::InsertAccessKey(transaction, key));
     }
-    return {};
+    return store::AddEvent(transaction, context.clock.NowMs(),
+                           {.kind = store::EventKind::kDeviceEnrolled,
+                            .resource = context.arns.Fleet(fleet),
+                            .fleet = fleet,
+                            .actor = call.identity.Principal(),
+                            .message = std::to_string(keys.size()) + " devices"});
   };
   KEDGE_TRY_STATUS(call.Write(context.store, work));
   return json::Value(json::Object{{"Keys", std::move(answer)}});

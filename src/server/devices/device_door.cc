@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "server/api/wire.h"
+#include "server/auth/audit.h"
 
 namespace kedge::server {
 namespace {
@@ -28,11 +29,11 @@ std::string Iso(EpochMs time) {
   return text;
 }
 
-http::Response JsonResponse(const Result<json::Value>& answer) {
-  if (!answer) return ErrorResponse(ToAws(answer.error(), nullptr), NewRequestId());
+http::Response JsonResponse(const Result<json::Value>& answer, const std::string& request_id) {
+  if (!answer) return ErrorResponse(ToAws(answer.error(), nullptr), request_id);
   http::Response response;
   response.headers.Set("Content-Type", "application/json");
-  response.headers.Set("x-amzn-RequestId", NewRequestId());
+  response.headers.Set("x-amzn-RequestId", request_id);
   response.headers.Set("Cache-Control", "no-store");
   response.body = json::Write(*answer);
   return response;
@@ -78,16 +79,17 @@ Status DeviceDoor::CheckTime(const http::Request& request, const KnownCertificat
 
 void DeviceDoor::Handle(const http::Request& request, const http::Responder& responder) {
   const auto known = Identify(request);
-  if (!known) return responder(JsonResponse(known.error()));
+  if (!known) return responder(JsonResponse(known.error(), NewRequestId()));
   const KnownCertificate& certificate = **known;
   if (const Status status = CheckTime(request, certificate); !status) {
-    return responder(JsonResponse(status.error()));
+    return responder(JsonResponse(status.error(), NewRequestId()));
   }
   if (request.method == "POST" && request.path() == kRenewPath) {
-    return responder(JsonResponse(Renew(request, certificate)));
+    const std::string request_id = NewRequestId();
+    return responder(JsonResponse(Renew(request, certificate, request_id), request_id));
   }
   if (request.path().starts_with(kRoleAliases)) {
-    return responder(JsonResponse(Credentials(request, certificate)));
+    return responder(JsonResponse(Credentials(request, certificate), NewRequestId()));
   }
   if (parts_.api.Owns(request)) {
     const Identity identity{.role = Role::kDevice,
@@ -103,7 +105,8 @@ void DeviceDoor::Handle(const http::Request& request, const http::Responder& res
 
 // The former certificate stays valid until its own end: a device that is killed before it has the
 // new one goes on with the old one.
-Result<json::Value> DeviceDoor::Renew(const http::Request& request, const KnownCertificate& known) {
+Result<json::Value> DeviceDoor::Renew(const http::Request& request, const KnownCertificate& known,
+                                      const std::string& request_id) {
   if (!renewals_.Take(known.serial)) {
     return ResourceExhausted("the certificate was renewed too often");
   }
@@ -119,14 +122,22 @@ Result<json::Value> DeviceDoor::Renew(const http::Request& request, const KnownC
   KEDGE_TRY(const DeviceAuthority::Issued issued,
             parts_.authority.Issue(csr, {.fleet = known.fleet, .device = known.device},
                                    context.clock.NowMs()));
-  KEDGE_TRY_STATUS(context.store.Write([&](store::Transaction& transaction) -> Status {
+  AuditTrail audit(context.signer, {.time = context.clock.NowMs(),
+                                    .principal = "device/" + known.fleet + "/" + known.device,
+                                    .role = std::string(RoleName(Role::kDevice)),
+                                    .operation = "RenewCertificate",
+                                    .resource = "CertificateId=" + issued.row.serial,
+                                    .request_id = request_id,
+                                    .source = AddressOf(request.peer)});
+  const auto insert = [&](store::Transaction& transaction) -> Status {
     // Memory may be a second old; this is the moment that counts.
     KEDGE_TRY(const auto row, store::FindDeviceCertificate(transaction, known.serial));
     if (!row || row->revoked) {
       return Refuse("AccessDeniedException", "the certificate was revoked");
     }
     return store::InsertDeviceCertificate(transaction, issued.row);
-  }));
+  };
+  KEDGE_TRY_STATUS(audit.WriteWith(context.store, insert));
   return json::Value(json::Object{{"Certificate", issued.certificate_pem},
                                   {"ExpirationTime", Seconds(issued.row.expires)},
                                   {"CertificateAuthority", parts_.authority.root_pem()}});

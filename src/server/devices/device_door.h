@@ -42,7 +42,8 @@ class DeviceDoor {
   // kUnauthenticated with AWS's code before the first ": ".
   Result<Known> Identify(const http::Request& request) const;
   Status CheckTime(const http::Request& request, const KnownCertificate& known) const;
-  Result<json::Value> Renew(const http::Request& request, const KnownCertificate& known);
+  Result<json::Value> Renew(const http::Request& request, const KnownCertificate& known,
+                            const std::string& request_id);
   Result<json::Value> Credentials(const http::Request& request,
                                   const KnownCertificate& known) const;
 

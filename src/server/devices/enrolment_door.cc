@@ -6,6 +6,7 @@
 #include "protocol/edge_api.h"
 #include "server/api/lookup.h"
 #include "server/api/wire.h"
+#include "server/auth/audit.h"
 #include "store/tables/access_keys.h"
 #include "store/tables/certificates.h"
 #include "store/tables/events.h"
@@ -48,12 +49,14 @@ struct EnrolmentDoor::Application {
   std::string token_sha256;
   store::ClaimToken token;  // as it was read before the certificate was made
   trust::DeviceName name;
+  std::string request_id;
+  std::string source;  // address
 };
 
 http::Response EnrolmentDoor::Handle(const http::Request& request) {
   if (!limit_.Take(AddressOf(request.peer))) return Busy();
-  const auto answer = Enrol(request);
   const std::string request_id = NewRequestId();
+  const auto answer = Enrol(request, request_id);
   if (!answer) return ErrorResponse(ToAws(answer.error(), nullptr), request_id);
   http::Response response;
   response.headers.Set("Content-Type", "application/json");
@@ -63,7 +66,8 @@ http::Response EnrolmentDoor::Handle(const http::Request& request) {
   return response;
 }
 
-Result<json::Value> EnrolmentDoor::Enrol(const http::Request& request) {
+Result<json::Value> EnrolmentDoor::Enrol(const http::Request& request,
+                                         const std::string& request_id) {
   if (endpoint_.empty()) return InvalidArgument("this server has no listener for devices");
   if (!request.body_file.empty() || request.body.size() > kBodyBytesMax) {
     return InvalidArgument("the request is longer than " + std::to_string(kBodyBytesMax) +
@@ -71,7 +75,7 @@ Result<json::Value> EnrolmentDoor::Enrol(const http::Request& request) {
   }
   const auto body = json::Parse(request.body, {.bytes_max = kBodyBytesMax, .depth_max = 4});
   if (!body) return InvalidArgument("the request is not JSON: " + body.error().message);
-  Application application;
+  Application application{.request_id = request_id, .source = AddressOf(request.peer)};
   application.name.device = body->StringOr("DeviceName", "");
   if (!protocol::IsDeviceName(application.name.device)) {
     return InvalidArgument("DeviceName '" + application.name.device + "' is not a device's name");
@@ -86,7 +90,7 @@ Result<json::Value> EnrolmentDoor::Enrol(const http::Request& request) {
     return {};
   }));
   if (!token || !MatchesDevicePattern(token->device_pattern, application.name.device)) {
-    TellRefused(request, application, RefusedToken());
+    TellRefused(application, RefusedToken());
     return RefusedToken();
   }
   application.token = *token;
@@ -98,7 +102,7 @@ Result<json::Value> EnrolmentDoor::Enrol(const http::Request& request) {
       [&](store::Transaction& transaction) { return Register(transaction, application, issued); });
   if (!stored) {
     if (stored.error().code == Code::kUnauthenticated) {
-      TellRefused(request, application, stored.error());
+      TellRefused(application, stored.error());
     }
     return stored.error();
   }
@@ -128,6 +132,9 @@ Status EnrolmentDoor::Register(store::Transaction& transaction, const Applicatio
                                                             .why = "the device enrolled again"}));
   }
   KEDGE_TRY_STATUS(store::InsertDeviceCertificate(transaction, issued.row));
+  protocol::AuditRecord record = Record(application);
+  record.result = kAuditSuccess;
+  KEDGE_TRY_STATUS(AppendAuditRecord(transaction, context_.signer, std::move(record)));
   return store::AddEvent(transaction, now,
                          {.kind = store::EventKind::kDeviceEnrolled,
                           .resource = context_.arns.Device(name.fleet, name.device),
@@ -137,23 +144,38 @@ Status EnrolmentDoor::Register(store::Transaction& transaction, const Applicatio
                           .message = "certificate " + issued.row.serial});
 }
 
-void EnrolmentDoor::TellRefused(const http::Request& request, const Application& application,
-                                const Error& why) const {
+protocol::AuditRecord EnrolmentDoor::Record(const Application& application) const {
+  const bool known = !application.token.id.empty();
+  return {.time = context_.clock.NowMs(),
+          .principal = known ? "claim/" + application.token.id : "claim/unknown",
+          .role = std::string(RoleName(Role::kDevice)),
+          .operation = "EnrollWithClaim",
+          .resource = (known ? "DeviceFleetName=" + application.token.fleet + " " : "") +
+                      "DeviceName=" + application.name.device,
+          .request_id = application.request_id,
+          .source = application.source};
+}
+
+void EnrolmentDoor::TellRefused(const Application& application, const Error& why) const {
   store::Event event{.kind = store::EventKind::kEnrolmentRefused,
                      .severity = store::Severity::kWarning,
                      .resource = application.name.device,
-                     .actor = AddressOf(request.peer),
+                     .actor = application.source,
                      .message = why.message};
   if (!application.token.id.empty()) {
     event.fleet = application.token.fleet;
     event.message += " (token " + application.token.id + ")";
   }
+  protocol::AuditRecord record = Record(application);
+  record.result = ToAws(why, nullptr).code;
   context_.store.WriteLater(
-      [event, now = context_.clock.NowMs()](store::Transaction& transaction) {
-        return store::AddEvent(transaction, now, event);
+      [event, record, this](store::Transaction& transaction) -> Status {
+        KEDGE_TRY_STATUS(AppendAuditRecord(transaction, context_.signer, record));
+        return store::AddEvent(transaction, record.time, event);
       },
       [](const Status& status) {
-        if (!status) LogWarning("an event was not written", {{"error", status.error().message}});
+        if (status) return;
+        LogWarning("a refused enrolment was not recorded", {{"error", status.error().message}});
       });
 }
 

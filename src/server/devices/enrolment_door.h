@@ -15,6 +15,7 @@
 #pragma once
 
 #include "http/server.h"
+#include "protocol/audit_log.h"
 #include "server/api/context.h"
 #include "server/devices/attempt_limit.h"
 #include "server/devices/device_authority.h"
@@ -48,11 +49,12 @@ class EnrolmentDoor {
 
  private:
   struct Application;
-  Result<json::Value> Enrol(const http::Request& request);
+  Result<json::Value> Enrol(const http::Request& request, const std::string& request_id);
   Status Register(store::Transaction& transaction, const Application& application,
                   const DeviceAuthority::Issued& issued) const;
-  void TellRefused(const http::Request& request, const Application& application,
-                   const Error& why) const;
+  // An event and an audit record of a token that does not count.
+  void TellRefused(const Application& application, const Error& why) const;
+  protocol::AuditRecord Record(const Application& application) const;
   json::Value Answer(const DeviceAuthority::Issued& issued) const;
 
   const Context& context_;

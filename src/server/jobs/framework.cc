@@ -2,6 +2,7 @@
 #include "server/jobs/framework.h"
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 
 namespace kedge::server {
@@ -70,6 +71,23 @@ constexpr Framework kFrameworks[] = {
      "skl2onnx.to_onnx(model, example_input)"},
 };
 
+struct Range {
+  int major = -1;
+  int minor_min = 0;
+  int minor_max = 0;
+};
+struct Versions {
+  std::string_view framework;
+  Range ranges[3];  // the last ones may cover nothing
+  std::string_view words;
+};
+constexpr Versions kVersions[] = {
+    {"MXNET", {{0, 0, 99}, {1, 0, 8}}, "versions up to 1.8"},
+    {"PYTORCH", {{0, 0, 99}, {1, 0, 8}, {1, 12, 12}}, "versions up to 1.8 and 1.12"},
+    {"TENSORFLOW", {{1, 15, 15}, {2, 4, 4}, {2, 9, 9}}, "versions 1.15, 2.4 and 2.9"},
+    {"TFLITE", {{1, 15, 15}}, "versions 1.15 and its patches"},
+};
+
 const Framework* FindFramework(const std::string& name) {
   const auto* found = std::find_if(std::begin(kFrameworks), std::end(kFrameworks),
                                    [&](const Framework& f) { return f.name == name; });
@@ -92,6 +110,26 @@ Status CheckHolds(const Needed& needed, const std::vector<std::string>& files) {
 }
 
 }  // namespace
+
+Status CheckFrameworkVersion(const std::string& framework, const std::string& version) {
+  const auto* honoured =
+      std::find_if(std::begin(kVersions), std::end(kVersions),
+                   [&](const Versions& of) { return of.framework == framework; });
+  if (version.empty() || honoured == std::end(kVersions)) return {};
+  const auto covers = [&](const Range& range) {
+    int major = -1;
+    int minor = -1;
+    const char* const end = version.data() + version.size();
+    const auto read = std::from_chars(version.data(), end, major);
+    if (read.ec != std::errc() || read.ptr == end || *read.ptr != '.') return false;
+    const auto rest = std::from_chars(read.ptr + 1, end, minor).ptr;
+    return major == range.major && minor >= range.minor_min && minor <= range.minor_max &&
+           (rest == end || *rest == '.');
+  };
+  if (std::any_of(std::begin(honoured->ranges), std::end(honoured->ranges), covers)) return {};
+  return InvalidArgument("InputConfig.FrameworkVersion: " + framework + " " + version +
+                         " is not supported, " + std::string(honoured->words) + " are");
+}
 
 Error NotCompiled(const std::string& framework) {
   const Framework* found = FindFramework(framework);

@@ -17,6 +17,11 @@ namespace kedge::server {
 // it, for a sound archive of a framework other than ONNX.
 Result<std::string> FindModel(const std::string& framework, const std::vector<std::string>& files);
 
+// Neo honours a FrameworkVersion with MXNet, PyTorch, TensorFlow and TFLite, and knows some
+// versions of each; with other frameworks, or if it is empty, any is accepted. kInvalidArgument
+// naming the pair and the versions.
+Status CheckFrameworkVersion(const std::string& framework, const std::string& version);
+
 // The error for a model that is a single file and not in ONNX form. kUnimplemented.
 Error NotCompiled(const std::string& framework);
 

@@ -108,6 +108,47 @@ TEST(CompileOrder, RefusesWhatTheDescriptionCannotSay) {
       Parsed(R"({"OutputConfig":{"S3OutputLocation":"s3://bkt/out","TargetDevice":"rasp4b"}})")));
 }
 
+TEST(CompileOrder, ChecksPairsOfFrameworkAndVersion) {
+  const struct {
+    const char* framework;
+    const char* version;
+    const char* refused;  // the end of the message; empty: accepted
+  } cases[] = {
+      {"MXNET", "1.8.0", ""},
+      {"MXNET", "0.12", ""},
+      {"MXNET", "1.9", "MXNET 1.9 is not supported, versions up to 1.8 are"},
+      {"PYTORCH", "1.4", ""},
+      {"PYTORCH", "1.12", ""},
+      {"PYTORCH", "1.9", "PYTORCH 1.9 is not supported, versions up to 1.8 and 1.12 are"},
+      {"PYTORCH", "2.0", "PYTORCH 2.0 is not supported, versions up to 1.8 and 1.12 are"},
+      {"TENSORFLOW", "1.15.3", ""},
+      {"TENSORFLOW", "2.9", ""},
+      {"TENSORFLOW", "2.5", "TENSORFLOW 2.5 is not supported, versions 1.15, 2.4 and 2.9 are"},
+      {"TENSORFLOW", "2.4rc1",
+       "TENSORFLOW 2.4rc1 is not supported, versions 1.15, 2.4 and 2.9 are"},
+      {"TFLITE", "1.15", ""},
+      {"TFLITE", "2.4", "TFLITE 2.4 is not supported, versions 1.15 and its patches are"},
+      {"ONNX", "9.99", ""},  // not honoured with the others
+      {"KERAS", "2.2.4", ""},
+      {"TENSORFLOW", "", ""},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(std::string(c.framework) + " " + c.version);
+    const Status status = CheckFrameworkVersion(c.framework, c.version);
+    if (*c.refused == '\0') {
+      EXPECT_TRUE(status);
+    } else {
+      ASSERT_FALSE(status);
+      EXPECT_EQ(status.error(),
+                InvalidArgument("InputConfig.FrameworkVersion: " + std::string(c.refused)));
+    }
+  }
+  const auto order = ReadCompileOrder(Parsed(
+      Request(R"({"S3Uri":"s3://bkt/n.onnx","Framework":"TFLITE","FrameworkVersion":"2.4"})")));
+  ASSERT_FALSE(order);
+  EXPECT_EQ(order.error().code, Code::kInvalidArgument);
+}
+
 TEST(CompileOrder, ReadsEveryFormOfDataInputConfig) {
   const struct {
     const char* config;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "server/jobs/framework.h"
+
 namespace kedge::server {
 namespace {
 
@@ -112,6 +114,7 @@ Result<CompileOrder> ReadCompileOrder(const json::Value& request) {
   if (input == nullptr) return InvalidArgument("InputConfig must be given");
   CompileOrder order;
   order.framework = input->StringOr("Framework", "");
+  KEDGE_TRY_STATUS(CheckFrameworkVersion(order.framework, input->StringOr("FrameworkVersion", "")));
   auto name = blob::ObjectName::Parse(input->StringOr("S3Uri", ""));
   if (!name) return InvalidArgument("InputConfig.S3Uri: " + name.error().message);
   order.input = std::move(*name);

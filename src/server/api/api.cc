@@ -44,6 +44,7 @@ Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context
   AddEncryptionKeyRoutes(api->router_, api->context_);
   AddJobLogRoutes(api->router_, api->context_);
   AddDeploymentRoutes(api->router_, api->context_);
+  AddStageChoiceRoutes(api->router_, api->context_);
   AddDevicePlaneRoutes(api->router_, api->context_);
   AddMetricRoutes(api->router_, api->context_);
   for (const auto& operation : catalogue.operations()) {

@@ -125,6 +125,7 @@ void AddPackagingJobRoutes(Router& router, const Context& context);
 void AddEncryptionKeyRoutes(Router& router, const Context& context);
 void AddJobLogRoutes(Router& router, const Context& context);
 void AddDeploymentRoutes(Router& router, const Context& context);
+void AddStageChoiceRoutes(Router& router, const Context& context);
 void AddDevicePlaneRoutes(Router& router, const Context& context);
 void AddMetricRoutes(Router& router, const Context& context);
 

@@ -214,6 +214,14 @@ TEST_F(RolloutTest, ReasonsAndControlPeersAreRecorded) {
     }
     return {};
   }));
+  const json::Value listed = server_->Must(
+      "ListStageChoices", R"({"EdgeDeploymentPlanName":"plan","StageName":"all","MaxResults":2})");
+  ASSERT_EQ(listed.Find("StageChoices")->AsArray()->size(), 2u);
+  EXPECT_NE(listed.Find("NextToken"), nullptr);
+  const json::Value& first = listed.Find("StageChoices")->AsArray()->front();
+  EXPECT_NE(first.StringOr("Reason", "").find("10 % of 1100 devices"), std::string::npos);
+  EXPECT_NE(first.StringOr("ControlDeviceName", ""), "");
+  EXPECT_EQ(first.StringOr("DeviceDeploymentStatus", ""), "READYTODEPLOY");
   EXPECT_EQ(Rows("plan"), (Counted{{"READYTODEPLOY", kDevices / 10}}));
 }
 

@@ -26,12 +26,6 @@ TableKey KeyOf(const FeatureBaseline& feature) {
   return {feature.counts, feature.tolerance, feature.stride};
 }
 
-// Rows that follow each other in time are worth one in a stride.
-BetTableOptions TableOptionsOf(const FeatureBaseline& feature) {
-  const double rows = static_cast<double>(feature.values()) / feature.stride;
-  return {.tolerance = feature.tolerance, .rows = std::max(1.0, rows)};
-}
-
 }  // namespace
 
 struct ModelMonitor::State final : ValueSink {
@@ -88,7 +82,7 @@ Status ModelMonitor::State::AddNumeric(const FeatureBaseline& feature,
   const auto [at, added] = known.try_emplace(KeyOf(feature), static_cast<uint16_t>(tables.size()));
   watched.table = at->second;
   if (added) {
-    KEDGE_TRY(BetTable table, BetTable::Build(feature.counts, TableOptionsOf(feature)));
+    KEDGE_TRY(BetTable table, BetTable::Build(feature.counts, BetOptionsOf(feature)));
     tables.push_back(std::move(table));
   }
   watched.mean = feature.mean;
@@ -113,7 +107,7 @@ Status ModelMonitor::State::AddCategorical(const FeatureBaseline& feature,
       known.try_emplace(KeyOf(feature), static_cast<uint16_t>(category_tables.size()));
   watched.table = at->second;
   if (added) {
-    KEDGE_TRY(CategoryTables built, BuildCategoryTables(feature.counts, TableOptionsOf(feature)));
+    KEDGE_TRY(CategoryTables built, BuildCategoryTables(feature.counts, BetOptionsOf(feature)));
     category_tables.push_back(std::move(built));
   }
   watched.categories = static_cast<uint16_t>(categories.size());

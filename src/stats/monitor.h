@@ -13,8 +13,16 @@
 
 #include "stats/baseline/baseline.h"
 #include "stats/evidence/alarm_budget.h"
+#include "stats/evidence/bet_table.h"
 
 namespace kedge::stats {
+
+// How a feature's bet table is built, wherever it is judged. Reference rows that follow each other
+// in time are worth one in a stride.
+inline BetTableOptions BetOptionsOf(const FeatureBaseline& feature) {
+  const double rows = static_cast<double>(feature.values()) / feature.stride;
+  return {.tolerance = feature.tolerance, .rows = rows > 1 ? rows : 1};
+}
 
 // Evidence of one feature as the device sees it.
 struct FeatureEvidence {

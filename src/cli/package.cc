@@ -21,6 +21,7 @@ struct PackageArguments {
   std::string version;
   std::string key;
   std::string certificate;
+  std::string baseline;
   std::string output;
 };
 
@@ -40,10 +41,16 @@ Result<std::unique_ptr<trust::Signer>> ReadSigner(const PackageArguments& argume
 Result<uint64_t> Run(const PackageArguments& arguments) {
   KEDGE_TRY(const std::unique_ptr<trust::Signer> signer, ReadSigner(arguments));
   PosixFileSystem disk;
+  std::string baseline;
+  if (!arguments.baseline.empty()) {
+    KEDGE_TRY(const ByteBuffer text, disk.Read(arguments.baseline, package::kBaselineFileBytesMax));
+    baseline = AsText(text);
+  }
   package::WriteOptions options{.model_name = arguments.name,
                                 .model_version = arguments.version,
                                 .compiled = {arguments.folders.begin(), arguments.folders.end()},
-                                .signer = signer.get()};
+                                .signer = signer.get(),
+                                .baseline = std::move(baseline)};
   KEDGE_TRY_STATUS(package::WritePackage(disk, arguments.output, options));
   return disk.Size(arguments.output);
 }
@@ -62,6 +69,8 @@ int Package(int argc, const char* const* argv) {
       .Required();
   flags.Option("--key", &arguments.key, "signing key (key.pem of 'kedge keygen')").Required();
   flags.Option("--cert", &arguments.certificate, "its certificate (default: cert.pem beside it)");
+  flags.Option("--baseline", &arguments.baseline,
+               "what 'kedge baseline' wrote: devices then watch the model's data");
   flags.Option("-o,--output", &arguments.output, "package to write (.tar.gz)").Required();
   if (const auto exit_code = flags.Parse(argc, argv)) return *exit_code;
   const auto bytes = Run(arguments);

@@ -13,16 +13,19 @@ constexpr uint64_t kPackageBytesMax = uint64_t{4} << 30;
 constexpr size_t kFilesMax = 256;  // with manifest and signature
 constexpr size_t kManifestBytesMax = 1 << 20;
 constexpr size_t kSignatureBytesMax = 1 << 20;
+constexpr size_t kBaselineFileBytesMax = 4 << 20;
 constexpr size_t kFileNameBytesMax = 99;
 constexpr size_t kFileDepthMax = 4;
 constexpr size_t kTensorsMax = 256;  // inputs, and outputs
 constexpr size_t kTensorNameBytesMax = 1024;
-constexpr int kFormatVersion = 1;
+constexpr uint64_t kFormatVersion = 1;
+constexpr uint64_t kFormatVersionWithBaseline = 2;
 
 inline constexpr std::string_view kManifestName = "sagemaker_edge_manifest";
 inline constexpr std::string_view kSignatureName = "model.sig";
 inline constexpr std::string_view kModelFile = "model.so";
 inline constexpr std::string_view kWeightsFile = "weights.bin";
+inline constexpr std::string_view kBaselineFile = "baseline.json";
 inline constexpr std::string_view kReportFile = "report.json";  // in a compiled folder only
 
 // kInvalidArgument naming the file if its name is absolute, climbs, is too long or deep, or has

@@ -90,18 +90,23 @@ Result<FileEntry> ReadFile(const Value& value) {
   return entry;
 }
 
-Status CheckFormatVersion(const Value& value) {
+// Gives whether the manifest names a baseline.
+Result<bool> ReadFormatVersion(const Value& value) {
   KEDGE_TRY(const uint64_t format, Count(value, "format"));
-  if (format != kFormatVersion) {
+  if (format != kFormatVersion && format != kFormatVersionWithBaseline) {
     return Unimplemented("package has format version " + std::to_string(format) +
-                         ", this program reads " + std::to_string(kFormatVersion));
+                         ", this program reads " + std::to_string(kFormatVersion) + " and " +
+                         std::to_string(kFormatVersionWithBaseline));
   }
-  return {};
+  return format == kFormatVersionWithBaseline;
 }
 
 Result<Manifest> ReadManifest(const Value& value) {
-  KEDGE_TRY_STATUS(CheckFormatVersion(value));
+  KEDGE_TRY(const bool has_baseline, ReadFormatVersion(value));
   Manifest manifest;
+  if (has_baseline) {
+    KEDGE_TRY(manifest.baseline_file, String(value, "baseline"));
+  }
   const Value* metadata = value.Find("metadata");
   const Value* io = value.Find("io");
   if (metadata == nullptr) return Missing("metadata", "object");
@@ -144,6 +149,7 @@ Status CheckFiles(const Manifest& manifest) {
     wanted.push_back(entry.model_file);
     if (!entry.weights_file.empty()) wanted.push_back(entry.weights_file);
   }
+  if (!manifest.baseline_file.empty()) wanted.push_back(manifest.baseline_file);
   std::sort(wanted.begin(), wanted.end());
   uint64_t total = 0;
   std::vector<std::string> listed;
@@ -151,6 +157,9 @@ Status CheckFiles(const Manifest& manifest) {
     KEDGE_TRY_STATUS(CheckFileName(file.name));
     KEDGE_TRY_STATUS(CheckDigest(file.sha256));
     if (file.bytes == 0) return InvalidArgument("file '" + file.name + "' is empty");
+    if (file.name == manifest.baseline_file && file.bytes > kBaselineFileBytesMax)
+      return ResourceExhausted("baseline has " + std::to_string(file.bytes) + " bytes, at most " +
+                               std::to_string(kBaselineFileBytesMax) + " are allowed");
     if (file.bytes > kPackageBytesMax - total)
       return ResourceExhausted("files up to '" + file.name + "' have more than " +
                                std::to_string(kPackageBytesMax) + " bytes in all");
@@ -158,7 +167,7 @@ Status CheckFiles(const Manifest& manifest) {
     listed.push_back(file.name);
   }
   if (listed != wanted)
-    return InvalidArgument("list of files is not exactly what the targets name, sorted");
+    return InvalidArgument("list of files is not exactly what targets and baseline name, sorted");
   return {};
 }
 
@@ -200,6 +209,9 @@ Status CheckManifest(const Manifest& manifest) {
       return InvalidArgument("target '" + manifest.targets[i].target +
                              "' stands twice or is not in order");
   }
+  if (!manifest.baseline_file.empty() && manifest.baseline_file != kBaselineFile)
+    return InvalidArgument("baseline is '" + manifest.baseline_file + "', expected '" +
+                           std::string(kBaselineFile) + "'");
   if (manifest.files.size() + 2 > kFilesMax)
     return ResourceExhausted("package has " + std::to_string(manifest.files.size() + 2) +
                              " files, at most " + std::to_string(kFilesMax) + " are allowed");
@@ -214,15 +226,18 @@ std::string WriteManifest(const Manifest& manifest) {
   for (const FileEntry& file : manifest.files) {
     files.emplace_back(Object{{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
   }
-  return json::WriteCanonical(Object{
-      {"format", kFormatVersion},
+  const bool has_baseline = !manifest.baseline_file.empty();
+  Object object{
+      {"format", has_baseline ? kFormatVersionWithBaseline : kFormatVersion},
       {"metadata",
        Object{{"model_name", manifest.model_name}, {"model_version", manifest.model_version}}},
       {"model_sha256", manifest.model_sha256},
       {"io", manifest.io},
       {"targets", std::move(targets)},
       {"files", std::move(files)},
-  });
+  };
+  if (has_baseline) object.Set("baseline", manifest.baseline_file);
+  return json::WriteCanonical(object);
 }
 
 Result<Manifest> ParseManifest(std::string_view text) {

@@ -33,7 +33,8 @@ struct Manifest {
   std::string model_version;
   std::string model_sha256;          // of the source model
   std::vector<TargetEntry> targets;  // sorted by target
-  std::vector<FileEntry> files;      // sorted by name: exactly what the targets name
+  std::string baseline_file;         // "baseline.json", empty: none (then the format version is 1)
+  std::vector<FileEntry> files;      // sorted by name: exactly what targets and baseline name
   json::Value io;  // {"inputs": [{"name", "dtype", "shape"}...], "outputs": [...]}
 };
 

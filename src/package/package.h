@@ -21,13 +21,14 @@ struct WriteOptions {
   // and report.json are read (docs/formats/compiled-model.md).
   std::vector<Path> compiled;
   const trust::Signer* signer = nullptr;  // borrowed
+  std::string baseline;  // text of docs/formats/baseline.md, of this model; empty: none
 };
 
 // Writes a package durably (temporary file, sync, rename). The same input and signature give the
 // same bytes but for the ECDSA signature itself. Memory: a few buffers, whatever the model's size.
 // kInvalidArgument for bad names, a target twice, models that differ in their inputs and outputs or
-// source; kNotFound for a folder that lacks a file; kAborted if a file changed meanwhile;
-// kResourceExhausted above a limit of format.h.
+// source, a baseline that is none or of other inputs and outputs; kNotFound for a folder that lacks
+// a file; kAborted if a file changed meanwhile; kResourceExhausted above a limit of format.h.
 Status WritePackage(FileSystem& disk, const Path& file, const WriteOptions& options);
 
 // A package whose every byte was verified. Holds the open file: what was verified is what is read.
@@ -48,6 +49,9 @@ class VerifiedPackage {
   // after that: ready to be mapped executable. kNotFound for another name; kDataLoss if the bytes
   // below changed since they were verified; kResourceExhausted without memory.
   Result<FileDescriptor> OpenFile(const std::string& name) const;
+  // The text of the baseline that was signed with the model. kNotFound if there is none; errors of
+  // OpenFile.
+  Result<std::string> ReadBaseline() const;
   // Manifest and signature included, sorted.
   std::vector<std::string> FileNames() const;
   // Digest of the whole package file, hexadecimal: its name in a content-addressed store. For an

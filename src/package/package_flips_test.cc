@@ -35,10 +35,12 @@ size_t FileOffset(uint64_t stream_offset) {
 // A package in memory that can be altered in place.
 class Specimen {
  public:
-  Specimen(size_t model_bytes, size_t weights_bytes)
+  Specimen(size_t model_bytes, size_t weights_bytes, const std::string& baseline = "")
       : key_(MakeTestKey()),
-        bytes_(*MakePackage(key_, {{.model_bytes = model_bytes, .weights_bytes = weights_bytes},
-                                   {.target = "aarch64", .model_bytes = 700, .weights_bytes = 0}})),
+        bytes_(*MakePackage(key_,
+                            {{.model_bytes = model_bytes, .weights_bytes = weights_bytes},
+                             {.target = "aarch64", .model_bytes = 700, .weights_bytes = 0}},
+                            baseline)),
         memory_(InMemory(bytes_)),
         is_content_(bytes_.size()) {
     const auto package = OpenPackage(memory_.get(), key_.roots);
@@ -111,6 +113,16 @@ TEST(PackageFlips, EveryBitThatIsNoContentIsRefused) {
   }
   EXPECT_GT(tally.flips(), 8 * 6000);
   std::printf("%lld flips refused\n", static_cast<long long>(tally.flips()));
+}
+
+TEST(PackageFlips, EveryBitOfAPackageWithABaselineThatIsNoContentIsRefused) {
+  Specimen specimen(300, 400, testing::SpecimenBaseline());
+  Tally tally;
+  for (size_t byte = 0; byte < specimen.bytes().size(); ++byte) {
+    if (specimen.IsContent(byte) && byte % 7 != 0 && !Soak()) continue;
+    for (int bit = 0; bit < 8; ++bit) tally.Add(specimen.OpenFlipped(byte, bit), byte, bit);
+  }
+  EXPECT_GT(tally.flips(), 8 * 6000);
 }
 
 TEST(PackageFlips, SampledContentIsRefused) {

@@ -72,6 +72,45 @@ TEST_F(Package, GivesBackWhatWasPackaged) {
   EXPECT_EQ(*ReadAll(weights->get(), 1 << 20), *disk_.Read(arm / "weights.bin", 1 << 20));
 }
 
+TEST_F(Package, CarriesABaselineUnderItsSignature) {
+  WriteOptions options = Options({Folder("v3")});
+  options.baseline = testing::SpecimenBaseline();
+  const Path file = directory_.path() / "p.tar.gz";
+  ASSERT_TRUE(WritePackage(disk_, file, options));
+  const auto package = OpenPackageAt(file, key_.roots);
+  ASSERT_TRUE(package) << package.error().message;
+  EXPECT_EQ(*package->ReadBaseline(), options.baseline);
+  EXPECT_THAT(package->manifest_text(), HasSubstr("\"format\":2"));
+  EXPECT_THAT(package->FileNames(), ::testing::Contains("baseline.json"));
+}
+
+TEST_F(Package, WithoutABaselineSaysSo) {
+  const Path file = directory_.path() / "p.tar.gz";
+  ASSERT_TRUE(WritePackage(disk_, file, Options({Folder("v3")})));
+  const auto package = OpenPackageAt(file, key_.roots);
+  ASSERT_TRUE(package);
+  EXPECT_THAT(package->manifest_text(), HasSubstr("\"format\":1"));
+  const auto baseline = package->ReadBaseline();
+  ASSERT_FALSE(baseline);
+  EXPECT_EQ(baseline.error().code, Code::kNotFound);
+}
+
+TEST_F(Package, IsNotWrittenWithABaselineOfAnotherModel) {
+  WriteOptions options = Options({Folder("v3")});
+  const Path file = directory_.path() / "p.tar.gz";
+  options.baseline = testing::SpecimenBaseline();
+  options.baseline.replace(options.baseline.find("\"f32\""), 5, "\"f16\"");
+  Status status = WritePackage(disk_, file, options);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Code::kInvalidArgument);
+  EXPECT_THAT(status.error().message, HasSubstr("output 0"));
+  options.baseline = "{}";
+  status = WritePackage(disk_, file, options);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Code::kInvalidArgument);
+  EXPECT_FALSE(disk_.Exists(file));
+}
+
 TEST_F(Package, HandsOutSealedMemory) {
   const auto memory = InMemory(*MakePackage(key_, {{}}));
   const auto package = OpenPackage(memory.get(), key_.roots);

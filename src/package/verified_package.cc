@@ -82,6 +82,14 @@ Result<FileDescriptor> VerifiedPackage::OpenFile(const std::string& name) const 
   return memory;
 }
 
+Result<std::string> VerifiedPackage::ReadBaseline() const {
+  if (manifest_.baseline_file.empty())
+    return NotFound("package '" + manifest_.model_name + "' has no baseline");
+  KEDGE_TRY(const FileDescriptor memory, OpenFile(manifest_.baseline_file));
+  KEDGE_TRY(const ByteBuffer text, ReadAll(memory.get(), kBaselineFileBytesMax));
+  return std::string(AsText(text));
+}
+
 std::vector<std::string> VerifiedPackage::FileNames() const {
   std::vector<std::string> names = {std::string(kManifestName), std::string(kSignatureName)};
   for (const FileEntry& file : manifest_.files) names.push_back(file.name);

@@ -8,6 +8,8 @@
 #include "package/encoder.h"
 #include "package/package.h"
 #include "package/ustar.h"
+#include "stats/baseline/baseline.h"
+#include "tensor/dtype.h"
 
 namespace kedge::package {
 
@@ -94,6 +96,36 @@ Result<Compiled> OpenCompiled(const Path& folder, FileSystem& disk) {
   return compiled;
 }
 
+// The baseline's tensors must be those of the model, or a device would count nothing.
+Status CheckBaselineFits(const stats::Baseline& baseline, const json::Value& io) {
+  for (const stats::TensorUse& use : baseline.tensors) {
+    const bool input = use.side == stats::Side::kInput;
+    const json::Array& tensors = *io.Find(input ? "inputs" : "outputs")->AsArray();
+    json::Array shape(use.shape.dims.begin(), use.shape.dims.end());
+    if (use.index >= tensors.size() ||
+        tensors[use.index].StringOr("dtype", "") != DTypeName(use.dtype) ||
+        *tensors[use.index].Find("shape") != json::Value(std::move(shape))) {
+      return InvalidArgument("baseline is of another model: it has the " +
+                             std::string(input ? "input " : "output ") + std::to_string(use.index) +
+                             " '" + use.name + "' as " + std::string(DTypeName(use.dtype)) + " " +
+                             ToString(use.shape));
+    }
+  }
+  return {};
+}
+
+// An entry for the baseline's text, if there is one.
+Status AddBaseline(const WriteOptions& options, Manifest& manifest) {
+  if (options.baseline.empty()) return {};
+  KEDGE_TRY(const stats::Baseline baseline, stats::ParseBaseline(options.baseline));
+  KEDGE_TRY_STATUS(CheckBaselineFits(baseline, manifest.io));
+  manifest.baseline_file = kBaselineFile;
+  manifest.files.push_back({.name = manifest.baseline_file,
+                            .bytes = options.baseline.size(),
+                            .sha256 = crypto::Sha256Hex(AsBytes(options.baseline))});
+  return {};
+}
+
 // Manifest over all folders. They must be of one model.
 Result<Manifest> MakeManifest(const WriteOptions& options, const std::vector<Compiled>& all) {
   Manifest manifest{.model_name = options.model_name,
@@ -108,6 +140,7 @@ Result<Manifest> MakeManifest(const WriteOptions& options, const std::vector<Com
     manifest.targets.push_back(compiled.target);
     for (const Part& part : compiled.parts) manifest.files.push_back(part.entry);
   }
+  KEDGE_TRY_STATUS(AddBaseline(options, manifest));
   std::sort(manifest.targets.begin(), manifest.targets.end(),
             [](const auto& a, const auto& b) { return a.target < b.target; });
   std::sort(manifest.files.begin(), manifest.files.end(),
@@ -129,22 +162,36 @@ Status AddPart(const Part& part, PackageEncoder& encoder) {
   return {};
 }
 
-Status WriteArchive(FileWriter& file, std::string_view manifest_text,
-                    std::string_view signature_text, const std::vector<const Part*>& parts) {
+// What an archive is made of, besides manifest and signature.
+struct Contents {
+  std::vector<const Part*> parts;
+  std::string_view baseline;
+};
+
+// Files in the manifest's order.
+Status WriteArchive(FileWriter& file, const Manifest& manifest, std::string_view manifest_text,
+                    std::string_view signature_text, const Contents& contents) {
   PackageEncoder encoder([&file](Bytes bytes) { return file.Append(bytes); });
   KEDGE_TRY_STATUS(encoder.AddFile(kManifestName, manifest_text));
   KEDGE_TRY_STATUS(encoder.AddFile(kSignatureName, signature_text));
-  for (const Part* part : parts) KEDGE_TRY_STATUS(AddPart(*part, encoder));
+  for (const FileEntry& entry : manifest.files) {
+    if (entry.name == manifest.baseline_file) {
+      KEDGE_TRY_STATUS(encoder.AddFile(entry.name, contents.baseline));
+      continue;
+    }
+    const auto part = std::find_if(contents.parts.begin(), contents.parts.end(),
+                                   [&](const Part* p) { return p->entry.name == entry.name; });
+    KEDGE_CHECK(part != contents.parts.end());
+    KEDGE_TRY_STATUS(AddPart(**part, encoder));
+  }
   return encoder.Finish();
 }
 
-std::vector<const Part*> SortedParts(const std::vector<Compiled>& all) {
+std::vector<const Part*> PartsOf(const std::vector<Compiled>& all) {
   std::vector<const Part*> parts;
   for (const Compiled& compiled : all) {
     for (const Part& part : compiled.parts) parts.push_back(&part);
   }
-  std::sort(parts.begin(), parts.end(),
-            [](const Part* a, const Part* b) { return a->entry.name < b->entry.name; });
   return parts;
 }
 
@@ -167,7 +214,8 @@ Status WritePackage(FileSystem& disk, const Path& file, const WriteOptions& opti
   KEDGE_TRY(const std::string signature_text,
             trust::SignStatement(StatementFor(manifest, manifest_text), *options.signer));
   KEDGE_TRY(const std::unique_ptr<FileWriter> writer, disk.CreateAtomically(file));
-  KEDGE_TRY_STATUS(WriteArchive(*writer, manifest_text, signature_text, SortedParts(all)));
+  KEDGE_TRY_STATUS(WriteArchive(*writer, manifest, manifest_text, signature_text,
+                                {.parts = PartsOf(all), .baseline = options.baseline}));
   return writer->Commit();
 }
 

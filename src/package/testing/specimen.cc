@@ -4,6 +4,8 @@
 #include <random>
 #include <sys/mman.h>
 
+#include "stats/baseline/testing/sample_baseline.h"
+
 namespace kedge::package::testing {
 
 namespace {
@@ -54,10 +56,24 @@ Status WriteCompiled(const Path& folder, const CompiledOptions& options) {
   return disk.WriteAtomically(folder / kWeightsFile, Noise(options.weights_bytes, 2), 0644);
 }
 
-Result<ByteBuffer> MakePackage(const TestKey& key, const std::vector<CompiledOptions>& targets) {
+std::string SpecimenBaseline() {
+  stats::Baseline baseline = stats::testing::GaussianBaseline(1, 1000);
+  baseline.tensors[0] = {.side = stats::Side::kOutput,
+                         .name = "scores",
+                         .dtype = DType::kF32,
+                         .shape = Shape{1, 10},
+                         .role = stats::Role::kScores};
+  baseline.features[0].use.statistic = stats::Statistic::kMargin;
+  return stats::WriteBaseline(baseline);
+}
+
+Result<ByteBuffer> MakePackage(const TestKey& key, const std::vector<CompiledOptions>& targets,
+                               const std::string& baseline) {
   KEDGE_TRY(const TemporaryDirectory directory, TemporaryDirectory::Make());
-  WriteOptions options{
-      .model_name = "specimen", .model_version = "1.0", .signer = key.signer.get()};
+  WriteOptions options{.model_name = "specimen",
+                       .model_version = "1.0",
+                       .signer = key.signer.get(),
+                       .baseline = baseline};
   for (const CompiledOptions& target : targets) {
     const Path folder = directory.path() / std::to_string(options.compiled.size());
     KEDGE_TRY_STATUS(WriteCompiled(folder, target));

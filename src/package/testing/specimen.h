@@ -29,8 +29,13 @@ struct CompiledOptions {
 // Writes model.so, weights.bin (seeded noise) and report.json into a new folder `folder`.
 Status WriteCompiled(const Path& folder, const CompiledOptions& options = {});
 
-// Bytes of a package of model "specimen", version "1.0", with one target for each options.
-Result<ByteBuffer> MakePackage(const TestKey& key, const std::vector<CompiledOptions>& targets);
+// Text of a baseline that fits the specimen's output.
+std::string SpecimenBaseline();
+
+// Bytes of a package of model "specimen", version "1.0", with one target for each options and, if
+// it is not empty, a baseline.
+Result<ByteBuffer> MakePackage(const TestKey& key, const std::vector<CompiledOptions>& targets,
+                               const std::string& baseline = "");
 
 // A memfd with the bytes.
 FileDescriptor InMemory(Bytes bytes);

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/jobs/compile_job.h"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "package/format.h"
 #include "runtime/elf.h"
 #include "server/jobs/archive.h"
 #include "server/jobs/framework.h"
 #include "server/jobs/job_files.h"
 #include "server/jobs/model_input.h"
 #include "server/jobs/sandbox.h"
+#include "stats/baseline/baseline.h"
 
 namespace kedge::server {
 namespace {
@@ -36,9 +39,31 @@ Result<CompileOrder> ReadOrder(const JobContext& context, const std::string& nam
   return ReadCompileOrder(value);
 }
 
+struct FetchedModel {
+  Path model;
+  std::string baseline;  // text of the archive's baseline.json; empty: none
+};
+
+// The archive's baseline.json, checked: a broken one shall not be found on the devices.
+Result<std::string> FetchBaseline(const Path& archive, const std::vector<std::string>& files,
+                                  const ArchiveLimits& limits, const Path& folder) {
+  const auto name = std::find_if(files.begin(), files.end(), [](const std::string& file) {
+    return file == package::kBaselineFile || file == "./" + std::string(package::kBaselineFile);
+  });
+  if (name == files.end()) return std::string();
+  const Path unpacked = folder / package::kBaselineFile;
+  KEDGE_TRY_STATUS(UnpackOne(archive, *name, unpacked, limits));
+  KEDGE_TRY(const FileDescriptor file, OpenFile(unpacked, O_RDONLY));
+  auto text = ReadAll(file.get(), package::kBaselineFileBytesMax);
+  if (!text) return Wrap(text.error(), "baseline.json");
+  const auto baseline = stats::ParseBaseline(AsText(*text));
+  if (!baseline) return InvalidArgument("baseline.json: " + baseline.error().message);
+  return std::string(AsText(*text));
+}
+
 // The model as a file: the object itself, or the one .onnx in the archive that it is.
-Result<Path> FetchModel(const JobContext& context, const CompileOrder& order, const Path& folder,
-                        JobLog& log) {
+Result<FetchedModel> FetchModel(const JobContext& context, const CompileOrder& order,
+                                const Path& folder, JobLog& log) {
   const Path object = folder / "input";
   KEDGE_TRY([[maybe_unused]] const std::string digest,
             FetchObject(context.blobs, order.input, object, kModelBytesMax));
@@ -48,16 +73,18 @@ Result<Path> FetchModel(const JobContext& context, const CompileOrder& order, co
       return InvalidArgument("'" + order.input.Uri() + "' is not a tar.gz archive");
     }
     // A model without an archive, which Neo did not take: ONNX has no mark to know it by.
-    if (order.framework == "ONNX" || order.input.key.ends_with(".onnx")) return object;
+    if (order.framework == "ONNX" || order.input.key.ends_with(".onnx"))
+      return FetchedModel{.model = object, .baseline = ""};
     return NotCompiled(order.framework);
   }
   constexpr ArchiveLimits kLimits = {.files_max = kInputFilesMax, .file_bytes_max = kModelBytesMax};
   KEDGE_TRY(const auto files, ListArchive(object, kLimits));
   KEDGE_TRY(const std::string name, FindModel(order.framework, files));
   if (files.size() > 1) log.Line("of the archive's files only '" + name + "' is compiled");
-  const Path model = folder / "model.onnx";
-  KEDGE_TRY_STATUS(UnpackOne(object, name, model, kLimits));
-  return model;
+  FetchedModel fetched{.model = folder / "model.onnx", .baseline = ""};
+  KEDGE_TRY_STATUS(UnpackOne(object, name, fetched.model, kLimits));
+  KEDGE_TRY(fetched.baseline, FetchBaseline(object, files, kLimits, folder));
+  return fetched;
 }
 
 // A file that the sandbox wrote: a regular file of at most that many bytes. Links are not followed.
@@ -125,7 +152,7 @@ Result<store::JobOutputs> RunCompilationJob(const JobContext& context, const Job
   KEDGE_TRY(const CompileOrder order, ReadOrder(context, run.name));
   KEDGE_TRY(const TemporaryDirectory scratch, TemporaryDirectory::Make(context.scratch));
   run.log.Line("fetching " + order.input.Uri());
-  KEDGE_TRY(const Path model, FetchModel(context, order, scratch.path(), run.log));
+  KEDGE_TRY(const FetchedModel fetched, FetchModel(context, order, scratch.path(), run.log));
   const Path output = scratch.path() / "output";
   const Path temporary = scratch.path() / "tmp";
   const Path cache = context.compile_cache / order.input.bucket;
@@ -134,7 +161,7 @@ Result<store::JobOutputs> RunCompilationJob(const JobContext& context, const Job
   }
   run.log.Line("compiling for " + order.target.target);
   KEDGE_TRY_STATUS(RunCompiler({.programs = context.programs,
-                                .model = model,
+                                .model = fetched.model,
                                 .target = order.target.target,
                                 .inputs = order.inputs,
                                 .output_folder = output,
@@ -146,7 +173,14 @@ Result<store::JobOutputs> RunCompilationJob(const JobContext& context, const Job
                                 .log = &run.log}));
   KEDGE_TRY(const json::Value report, CheckOutputs(output / kCompiledFolder, order.target.target));
   const Path archive = scratch.path() / "result.tar.gz";
-  KEDGE_TRY_STATUS(PackArchive(archive, output / kCompiledFolder, kOutputs));
+  std::vector<std::string> packed = kOutputs;
+  if (!fetched.baseline.empty()) {
+    KEDGE_TRY_STATUS(context.disk.WriteAtomically(output / kCompiledFolder / package::kBaselineFile,
+                                                  AsBytes(fetched.baseline), 0600));
+    packed.emplace_back(package::kBaselineFile);
+    run.log.Line("the archive's baseline.json goes with the compiled model");
+  }
+  KEDGE_TRY_STATUS(PackArchive(archive, output / kCompiledFolder, packed));
   run.log.Line("storing " + order.output.Uri());
   KEDGE_TRY(const StoredFile stored,
             StoreFile(context.blobs, archive, {order.output, "application/gzip", order.key_name},

@@ -27,7 +27,8 @@ struct JobContext {
 };
 
 // Fetches the model, compiles it in the sandbox, checks what came out, and stores
-// <name>-<target>.tar.gz (model.so, weights.bin, report.json).
+// <name>-<target>.tar.gz (model.so, weights.bin, report.json and, if the input archive has one,
+// baseline.json).
 Result<store::JobOutputs> RunCompilationJob(const JobContext& context, const JobRun& run);
 
 }  // namespace kedge::server

@@ -15,7 +15,7 @@ namespace kedge::server {
 namespace {
 
 constexpr uint64_t kArtifactBytesMax = uint64_t{4} << 30;
-constexpr size_t kArtifactFiles = 3;  // model.so, weights.bin, report.json
+constexpr size_t kArtifactFiles = 4;  // model.so, weights.bin, report.json, baseline.json
 
 struct PackageOrder {
   store::PackagingJob job;
@@ -59,6 +59,14 @@ Result<PackageOrder> ReadOrder(const JobContext& context, const std::string& nam
   order.makes_component = config->Find("PresetDeploymentType") != nullptr;
   order.component_config = config->StringOr("PresetDeploymentConfig", "");
   return order;
+}
+
+// The baseline that came with the model, if one did (docs/drift.md).
+Result<std::string> ReadBaseline(const JobContext& context, const Path& compiled) {
+  const Path file = compiled / package::kBaselineFile;
+  if (!context.disk.Exists(file)) return std::string();
+  KEDGE_TRY(const ByteBuffer text, context.disk.Read(file, package::kBaselineFileBytesMax));
+  return std::string(AsText(text));
 }
 
 // Reads the package back as a device will, and gives its signature document.
@@ -161,12 +169,15 @@ Result<store::JobOutputs> RunPackagingJob(const JobContext& context, const JobRu
   KEDGE_TRY(const InstalledKey key,
             LoadInstalledKey(context.store, context.keyring, kPackageSigningPurpose));
   KEDGE_TRY(const auto signer, trust::LoadSigner(key.key_pem, key.certificate_pem));
+  KEDGE_TRY(std::string baseline, ReadBaseline(context, compiled));
+  if (!baseline.empty()) run.log.Line("the package carries the model's baseline.json");
   const Path file = scratch.path() / "package.tar.gz";
   KEDGE_TRY_STATUS(package::WritePackage(context.disk, file,
                                          {.model_name = order.job.model_name,
                                           .model_version = order.job.model_version,
                                           .compiled = {compiled},
-                                          .signer = signer.get()}));
+                                          .signer = signer.get(),
+                                          .baseline = std::move(baseline)}));
   KEDGE_TRY(std::string signature, VerifyAsDevice(file, key.certificate_pem));
   if (run.cancelled) return Cancelled("the job was stopped");
   run.log.Line("storing " + order.output.Uri());

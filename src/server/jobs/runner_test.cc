@@ -4,6 +4,9 @@
 #include <set>
 
 #include "base/crypto/crypto.h"
+#include "package/testing/specimen.h"
+#include "server/jobs/archive.h"
+#include "server/jobs/compile_job.h"
 #include "server/jobs/job_files.h"
 #include "server/jobs/package_job.h"
 #include "server/testing/test_server.h"
@@ -320,6 +323,83 @@ TEST_F(JobRunTest, SignsOnlyWhatTheCompilationJobMade) {
             "job made: its SHA-256 is " +
                 crypto::Sha256Hex(AsBytes(replaced)));
   EXPECT_FALSE(server_->blobs().Head({"bkt", "out/net-1.tar.gz"}));
+}
+
+class BaselineJobTest : public JobRunTest {
+ protected:
+  JobContext Context() {
+    return {.disk = server_->disk(),
+            .store = server_->store(),
+            .blobs = server_->blobs(),
+            .clock = server_->clock(),
+            .signer = *server_->key().signer,
+            .signing_certificate_pem = server_->key().certificate_pem,
+            .scratch = server_->folder()};
+  }
+  // Stores an archive of a folder's files as s3://bkt/<name>; gives its bytes.
+  ByteBuffer PutArchive(const Path& folder, const std::string& name,
+                        const std::vector<std::string>& files) {
+    const Path archive = server_->folder() / name;
+    EXPECT_TRUE(PackArchive(archive, folder, files));
+    const ByteBuffer bytes = *server_->disk().Read(archive);
+    EXPECT_TRUE(server_->blobs().CreateBucket("bkt"));
+    EXPECT_TRUE(blob::PutObject(server_->blobs(), {"bkt", name}, bytes, "application/gzip"));
+    return bytes;
+  }
+};
+
+TEST_F(BaselineJobTest, APackageCarriesTheBaselineOfItsModel) {
+  const Path folder = server_->folder() / "compiled";
+  ASSERT_TRUE(package::testing::WriteCompiled(folder));
+  const std::string baseline = package::testing::SpecimenBaseline();
+  ASSERT_TRUE(server_->disk().WriteAtomically(folder / "baseline.json", AsBytes(baseline), 0600));
+  const ByteBuffer archive =
+      PutArchive(folder, "net.tar.gz", {"model.so", "weights.bin", "report.json", "baseline.json"});
+  Write([&](store::Transaction& transaction) -> Status {
+    KEDGE_TRY_STATUS(
+        store::InsertCompilationJob(transaction, {.name = "job",
+                                                  .status = std::string(store::kJobCompleted),
+                                                  .request = "{}",
+                                                  .artifact_uri = "s3://bkt/net.tar.gz",
+                                                  .artifact_sha256 = crypto::Sha256Hex(archive)}));
+    return store::InsertPackagingJob(
+        transaction, {.name = "pack",
+                      .status = std::string(store::kJobInProgress),
+                      .compilation_job = "job",
+                      .model_name = "net",
+                      .model_version = "1",
+                      .request = R"({"OutputConfig":{"S3OutputLocation":"s3://bkt/out"}})"});
+  });
+  const JobContext context = Context();
+  const auto result = Run([&](const JobRun& run) { return RunPackagingJob(context, run); }, "pack");
+  ASSERT_TRUE(result) << result.error().message;
+  const Path file = server_->folder() / "fetched.tar.gz";
+  ASSERT_TRUE(FetchObject(server_->blobs(), {"bkt", "out/net-1.tar.gz"}, file, 1u << 30));
+  trust::TrustedRoots roots;
+  ASSERT_TRUE(roots.Add(server_->key().certificate_pem));
+  const auto package = package::OpenPackageAt(file, roots);
+  ASSERT_TRUE(package) << package.error().message;
+  EXPECT_EQ(*package->ReadBaseline(), baseline);
+}
+
+TEST_F(BaselineJobTest, ACompilationWithABrokenBaselineFailsBeforeItCompiles) {
+  const Path folder = server_->folder() / "input";
+  ASSERT_TRUE(server_->disk().MakeDirectories(folder, 0700));
+  for (const char* name : {"net.onnx", "baseline.json"})
+    ASSERT_TRUE(server_->disk().WriteAtomically(folder / name, AsBytes("{}"), 0600));
+  PutArchive(folder, "in.tar.gz", {"net.onnx", "baseline.json"});
+  Write([](store::Transaction& transaction) {
+    return store::InsertCompilationJob(
+        transaction, {.name = "job", .status = std::string(store::kJobInProgress), .request = R"({
+            "InputConfig":{"S3Uri":"s3://bkt/in.tar.gz","Framework":"ONNX"},
+            "OutputConfig":{"S3OutputLocation":"s3://bkt/out","TargetDevice":"rasp4b"}})"});
+  });
+  const JobContext context = Context();
+  const auto result =
+      Run([&](const JobRun& run) { return RunCompilationJob(context, run); }, "job");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Code::kInvalidArgument);
+  EXPECT_TRUE(result.error().message.starts_with("baseline.json: ")) << result.error().message;
 }
 
 }  // namespace

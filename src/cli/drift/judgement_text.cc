@@ -15,7 +15,7 @@ Value ToJson(const stats::Estimate& estimate) {
   return Object{{"value", estimate.value}, {"low", estimate.low}, {"high", estimate.high}};
 }
 
-Array ToJson(const std::vector<uint64_t>& counts) { return {counts.begin(), counts.end()}; }
+Array ToJson(const std::vector<uint64_t>& counts) { return Array(counts.begin(), counts.end()); }
 
 Value ToJson(const FeatureJudgement& judged) {
   Object distances;

@@ -124,7 +124,7 @@ TEST(BaselineBuilder, TellsCategoriesNumbersAndIdentifiersApart) {
 
 TEST(BaselineBuilder, CountsNullsNansAndInfinities) {
   BaselineBuilder builder = TableBuilder(1);
-  for (const double value : {1.5, 2.5, 3.5, NAN, INFINITY, -INFINITY})
+  for (const double value : std::vector<double>{1.5, 2.5, 3.5, NAN, INFINITY, -INFINITY})
     ASSERT_TRUE(builder.ObserveRow(std::vector<Cell>{value}, {}));
   ASSERT_TRUE(builder.ObserveRow(std::vector<Cell>{Cell()}, {}));
   const auto baseline = builder.Finish({});

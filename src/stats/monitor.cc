@@ -12,12 +12,6 @@ namespace kedge::stats {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr int64_t kHourMs = 3'600'000;
-
-size_t HourOf(int64_t now_ms) {
-  const int64_t hour = now_ms / kHourMs % static_cast<int64_t>(kHours);
-  return static_cast<size_t>(hour < 0 ? hour + static_cast<int64_t>(kHours) : hour);
-}
 
 // Equal references have equal tables, which are then held once.
 using TableKey = std::tuple<std::vector<uint64_t>, double, uint32_t>;
@@ -45,7 +39,6 @@ struct ModelMonitor::State final : ValueSink {
   int64_t window_begin_ms = 0;
   int64_t evidence_begin_ms = 0;
   int64_t last_ms = 0;
-  size_t hour = 0;
   bool novel = false;
 
   Status AddNumeric(const FeatureBaseline& feature, std::map<TableKey, uint16_t>& known,
@@ -61,7 +54,6 @@ struct ModelMonitor::State final : ValueSink {
   }
   void BeginInference(int64_t now_ms) {
     last_ms = now_ms;
-    hour = HourOf(now_ms);
     novel = false;
   }
   static bool Admit(WatchedFeature& feature) {
@@ -155,7 +147,7 @@ ModelMonitor& ModelMonitor::operator=(ModelMonitor&&) noexcept = default;
 
 size_t ModelMonitor::State::NumericBin(size_t index, WatchedFeature& feature, double value) {
   const double centre =
-      feature.season == kNone ? feature.mean : feature.mean + seasons[feature.season].mean[hour];
+      feature.season == kNone ? feature.mean : feature.mean + seasons[feature.season].At(last_ms);
   const double exact = (value - centre) * feature.per_deviation;
   const auto units = static_cast<float>(exact);
   if (std::isfinite(value)) {

@@ -172,7 +172,7 @@ TEST(ModelMonitor, TakesTheSeasonOff) {
   const TensorView view = TensorView::Of(row);
   for (size_t h = 0; h < kHours; ++h) {
     row.As<float>()[0] = static_cast<float>(h) + 0.1F;  // 0.1 above its hour's mean
-    monitor.Observe({&view, 1}, {}, static_cast<int64_t>(h) * 3'600'000);
+    monitor.Observe({&view, 1}, {}, static_cast<int64_t>(h) * 3'600'000 + 1'800'000);
   }
   EXPECT_EQ(monitor.TakeReport(kStartMs / 1000, {"m", "1"}).counts.bins(0)[8], kHours);
 }

@@ -122,6 +122,16 @@ size_t Baseline::Find(std::string_view name) const {
   return static_cast<size_t>(found - features.begin());
 }
 
+double Season::At(int64_t time_ms) const {
+  constexpr int64_t kHourMs = 3'600'000;
+  constexpr int64_t kDayMs = 24 * kHourMs;
+  // From the middle of the hour before, in hours.
+  const int64_t since = ((time_ms - kHourMs / 2) % kDayMs + kDayMs) % kDayMs;
+  const auto before = static_cast<size_t>(since / kHourMs);
+  const double share = static_cast<double>(since % kHourMs) / static_cast<double>(kHourMs);
+  return mean[before] + share * (mean[(before + 1) % kHours] - mean[before]);
+}
+
 double CategoryNumber(const FeatureBaseline& feature, std::string_view text) {
   int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);

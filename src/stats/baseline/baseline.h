@@ -27,11 +27,14 @@ inline constexpr uint32_t kStrideMax = 1'000'000;
 inline constexpr size_t kHours = 24;
 inline constexpr size_t kCalibrationBins = 16;
 
-// How a value at hour h (UTC) of the day is made comparable: x - mean[h].
+// How a value at an hour (UTC) of the day is made comparable: what At gives is taken off it. Means
+// stand at the middles of their hours and are interpolated between them: steps would leave movement
+// inside an hour, which a detector rightly sees.
 struct Season {
   std::array<double, kHours> mean{};  // of that hour, less the mean of all
   double explained = 0;               // share of the variance, above 0.1
 
+  double At(int64_t time_ms) const;  // Unix time
   friend bool operator==(const Season&, const Season&) = default;
 };
 

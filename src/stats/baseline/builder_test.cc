@@ -85,7 +85,7 @@ TEST(BaselineBuilder, FindsADailySeasonAndTakesItOff) {
   std::normal_distribution<double> normal;
   for (int64_t i = 0; i < 7 * 24 * 30; ++i) {
     const int64_t time_ms = i * kHourMs / 30;
-    const double hour = static_cast<double>(time_ms / kHourMs % 24);
+    const double hour = static_cast<double>(time_ms) / kHourMs;
     ASSERT_TRUE(builder.ObserveRow(
         std::vector<Cell>{20 + 5 * std::sin(hour / 24 * 2 * M_PI) + normal(random), normal(random)},
         time_ms));
@@ -95,6 +95,7 @@ TEST(BaselineBuilder, FindsADailySeasonAndTakesItOff) {
   ASSERT_TRUE(baseline->features[0].season);
   EXPECT_NEAR(baseline->features[0].season->explained, 12.5 / 13.5, 0.02);
   EXPECT_NEAR(baseline->features[0].season->mean[6], 5, 0.4);
+  EXPECT_NEAR(baseline->features[0].season->At(18 * kHourMs), -5, 0.4);
   EXPECT_NEAR(baseline->features[0].deviation, 1, 0.05);
   EXPECT_EQ(baseline->features[0].stride, 1u);
   EXPECT_FALSE(baseline->features[1].season);

@@ -168,8 +168,7 @@ std::optional<FeatureBaseline> CollectedFeature::FinishNumeric(
   std::vector<double> values = kept_;
   if (times_.size() == kept_.size()) feature.season = MeasureSeason(kept_, times_);
   if (feature.season) {
-    for (size_t i = 0; i < values.size(); ++i)
-      values[i] -= feature.season->mean[static_cast<size_t>(times_[i] / 3'600'000 % 24 + 24) % 24];
+    for (size_t i = 0; i < values.size(); ++i) values[i] -= feature.season->At(times_[i]);
     const auto [low, high] = std::minmax_element(values.begin(), values.end());
     feature.min = *low;
     feature.max = *high;

@@ -5,6 +5,7 @@
 usage: make_models.py --output DIR [--seed N]
 
   mobilenet_v1_025_96.onnx   MobileNetV1, width 0.25, 1x3x96x96, 2 classes (visual wake words)
+  mobilenet_v2_224.onnx      MobileNetV2, width 1, 1x3x224x224, 1000 classes
   resnet8_32.onnx            ResNet-8 of MLPerf Tiny, 1x3x32x32, 10 classes
 
 Both stand as an exporter leaves them after folding for inference: convolutions with bias, activations
@@ -86,6 +87,25 @@ def mobilenet_v1(rng):
     return net.model("mobilenet_v1_025_96", net.classifier(x, channels, 2), 2)
 
 
+def mobilenet_v2(rng):
+    """Sandler et al., "MobileNetV2", 2018, table 2: inverted residual blocks (expansion, channels, count, stride)."""
+    net = Network(rng, [1, 3, 224, 224])
+    channels = 32
+    x = net.relu6(net.conv("input", 3, channels, 3, stride=2, pads=[0, 0, 1, 1]))
+    blocks = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
+    for expansion, wide, count, first_stride in blocks:
+        for i in range(count):
+            stride = first_stride if i == 0 else 1
+            inner = channels * expansion
+            y = net.relu6(net.conv(x, channels, inner, 1)) if expansion > 1 else x
+            y = net.relu6(net.conv(y, inner, inner, 3, stride=stride, groups=inner, pads=[0, 0, 1, 1] if stride == 2 else None))
+            y = net.conv(y, inner, wide, 1)
+            x = net.node("Add", [x, y]) if stride == 1 and channels == wide else y
+            channels = wide
+    x = net.relu6(net.conv(x, channels, 1280, 1))
+    return net.model("mobilenet_v2_224", net.classifier(x, 1280, 1000), 1000)
+
+
 def resnet8(rng):
     """The image classification reference network of MLPerf Tiny: three stages of one residual block."""
     net = Network(rng, [1, 3, 32, 32])
@@ -108,7 +128,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     os.makedirs(arguments.output, exist_ok=True)
-    for name, make in [("mobilenet_v1_025_96", mobilenet_v1), ("resnet8_32", resnet8)]:
+    for name, make in [("mobilenet_v1_025_96", mobilenet_v1), ("mobilenet_v2_224", mobilenet_v2), ("resnet8_32", resnet8)]:
         model = make(numpy.random.default_rng(arguments.seed))
         onnx.save(model, os.path.join(arguments.output, name + ".onnx"))
 

@@ -55,8 +55,8 @@ IO = {"inputs": [{"name": "x", "dtype": "f32", "shape": [1, 4]}, {"name": "scale
       "outputs": [{"name": "y", "dtype": "f32", "shape": [1, 4]}, {"name": "count", "dtype": "i64", "shape": []}]}
 
 
-def build_package(work, key_folder, name, body="", target="x86-64-v2"):
-    """A signed package file of a model made from SOURCE."""
+def build_package(work, key_folder, name, body="", target="x86-64-v2", arguments=()):
+    """A signed package file of a model made from SOURCE; further `arguments` go to `kedge package`."""
     folder = os.path.join(work, "compiled-" + name)
     os.makedirs(folder)
     source = os.path.join(work, name + ".c")
@@ -68,8 +68,8 @@ def build_package(work, key_folder, name, body="", target="x86-64-v2"):
     with open(os.path.join(folder, "report.json"), "w", encoding="utf-8") as file:
         json.dump(report, file)
     package = os.path.join(work, name + ".tar.gz")
-    subprocess.run([os.path.join(BIN, "kedge"), "package", folder, "--name", name, "--version", "1.0", "--key", key_folder, "-o", package],
-                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([os.path.join(BIN, "kedge"), "package", folder, "--name", name, "--version", "1.0", "--key", key_folder, "-o", package,
+                    *arguments], check=True, stdout=subprocess.DEVNULL)
     return package
 
 

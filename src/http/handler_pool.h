@@ -31,6 +31,10 @@ class HandlerPool {
   const uint32_t queue_max_;
   std::mutex mutex_;
   std::condition_variable wake_;
+  size_t waiting_ = 0;  // threads that wait for a task
+  // One of them was told and has not looked yet. Who looks and finds more tells the next: threads
+  // that run come back for tasks by themselves, and waking one costs more than many a task.
+  bool told_ = false;
   std::deque<std::function<void()>> queue_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;

@@ -156,6 +156,16 @@ TEST_F(IdentityTest, CallsAreLimitedByCallerAndFailuresByAddress) {
   server_->clock().Advance(std::chrono::milliseconds(500));
   EXPECT_TRUE(authenticator.MayCall(*who(ann)));
 
+  // What is refused by its looks does not count: a gateway's devices with wrong clocks.
+  const auto dora = Key(R"({"Role":"viewer","Description":"dora"})");
+  const http::Request old = Signed(ann, "Kedge.WhoAmI");
+  server_->clock().Advance(std::chrono::minutes(20));
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(authenticator.Authenticate(old, services).error().code, Code::kUnauthenticated);
+  }
+  EXPECT_TRUE(who(dora));
+  EXPECT_TRUE(who(ann));
+
   // From here on this address fails: a key that is remembered goes on, another one is not looked
   // up.
   const http::Credentials nobody{"KEDGNOBODYNOBODY", "secret", ""};

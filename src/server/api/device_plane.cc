@@ -10,6 +10,7 @@
 #include "server/auth/object_rights.h"
 #include "server/keys/signing_rotation.h"
 #include "store/tables/commands.h"
+#include "store/tables/desired_models.h"
 
 namespace kedge::server {
 namespace {
@@ -55,12 +56,17 @@ Result<Polled> Poll(const Context& context, const std::string& fleet, const std:
                     EpochMs now) {
   Polled polled;
   KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
-    KEDGE_TRY(polled.desired, DesiredState(transaction, fleet, device));
-    KEDGE_TRY(polled.commands,
-              store::WaitingCommands(transaction, fleet, device, now, kCommandsOfAnswer));
-    if (!polled.desired.deployments.empty()) return {};  // an unknown device has no rows
-    KEDGE_TRY([[maybe_unused]] const auto found, NeedDevice(transaction, fleet, device));
-    return {};
+    KEDGE_TRY(const auto awaiting, store::FindAwaiting(transaction, fleet, device));
+    if (awaiting.packages) {
+      KEDGE_TRY(polled.desired, DesiredState(transaction, fleet, device));
+    }
+    if (awaiting.commands) {
+      KEDGE_TRY(polled.commands,
+                store::WaitingCommands(transaction, fleet, device, now, kCommandsOfAnswer));
+    }
+    if (awaiting.registered) return {};
+    const auto found = NeedDevice(transaction, fleet, device);  // says what is missing
+    return found ? Status() : found.error();
   }));
   polled.any_new = polled.desired.any_new;
   for (const store::CommandDevice& one : polled.commands) {
@@ -69,7 +75,7 @@ Result<Polled> Poll(const Context& context, const std::string& fleet, const std:
   return polled;
 }
 
-// Most polls find nothing new: two indexed reads, no write.
+// Most polls find nothing new: one statement, no write.
 void GetDeployments(const Context& context, const Call& call, const Reply& reply) {
   const Input input = call.input();
   const std::string fleet = input.Text("DeviceFleetName");

@@ -122,6 +122,22 @@ Status ChangeDesired(Transaction& transaction, const std::string& fleet,
                  updated);
 }
 
+Result<Awaiting> FindAwaiting(Transaction& transaction, const std::string& fleet,
+                              const std::string& device) {
+  KEDGE_TRY(
+      const Rows rows,
+      transaction.Query("SELECT (SELECT COUNT(*) FROM devices WHERE fleet = $1 AND name = $2), "
+                        "(SELECT COUNT(*) FROM (SELECT 1 FROM desired_models WHERE fleet = $1 AND "
+                        "device = $2 LIMIT 1) AS desired), "
+                        "(SELECT COUNT(*) FROM (SELECT 1 FROM command_devices WHERE fleet = $1 AND "
+                        "device = $2 AND status IN ('QUEUED', 'SENT') LIMIT 1) AS waiting)",
+                        {fleet, device}));
+  const Row& row = rows.at(0);
+  return Awaiting{.registered = row.Integer(0) > 0,
+                  .packages = row.Integer(1) > 0,
+                  .commands = row.Integer(2) > 0};
+}
+
 Result<std::vector<DesiredPackage>> DesiredPackages(Transaction& transaction,
                                                     const std::string& fleet,
                                                     const std::string& device) {

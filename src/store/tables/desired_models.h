@@ -54,6 +54,16 @@ struct DesiredPackage {
   std::string sha1;
   std::string policy;  // FailureHandlingPolicy
 };
+// Whether there is anything that a device could be told of: one statement of three looks into
+// indices, which for most polls is all there is to do.
+struct Awaiting {
+  bool registered = false;
+  bool packages = false;  // DesiredPackages finds some
+  bool commands = false;  // WaitingCommands may find some
+};
+Result<Awaiting> FindAwaiting(Transaction& transaction, const std::string& fleet,
+                              const std::string& device);
+
 Result<std::vector<DesiredPackage>> DesiredPackages(Transaction& transaction,
                                                     const std::string& fleet,
                                                     const std::string& device);

@@ -58,6 +58,9 @@ def type_text(name, shapes):
     if shape["type"] == "list":
         size = bounds(shape, "")
         return f"list of {type_text(shape['of'], shapes)}" + (f", {size}" if size else "")
+    if shape["type"] == "map":
+        size = bounds(shape, "entries")
+        return f"map of {type_text(shape['key'], shapes)} to {type_text(shape['of'], shapes)}" + (f", {size}" if size else "")
     words = [shape["type"]]
     if "enum" in shape:
         return "one of " + ", ".join(f"`{value}`" for value in shape["enum"])
@@ -83,7 +86,7 @@ def used_structures(members, shapes, found):
     """Names of the structures that the members lead to, in order of appearance."""
     for member in members.values():
         name = member["shape"]
-        while name not in SIMPLE and shapes[name]["type"] == "list":
+        while name not in SIMPLE and shapes[name]["type"] in ("list", "map"):
             name = shapes[name]["of"]
         if name in SIMPLE or shapes[name]["type"] != "structure" or name in found:
             continue

@@ -26,6 +26,8 @@ def type_of(name, shapes):
     if shape["type"] == "list":
         inner = type_of(shape["of"], shapes)
         return f"({inner})[]" if "|" in inner else f"{inner}[]"
+    if shape["type"] == "map":
+        return f"Record<string, {type_of(shape['of'], shapes)}>"
     if "enum" in shape:
         return " | ".join(json.dumps(value) for value in shape["enum"])
     return SIMPLE[shape["type"]]

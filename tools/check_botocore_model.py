@@ -33,6 +33,7 @@ DIFFERENT = {
     "*CaptureLocation extra": "ours",
     "SendHeartbeat.* extra": "ours; other servers ignore them",
     "*MaxResults min": "0 elements are no page",
+    "*ScheduleConfig.DataAnalysis* extra": "newer model",
     "*Percentage min": "no negative share",
     "*.ModelConfigs m*": "ours: AWS states none",
     "*.Stages max": "ours: AWS states none",
@@ -71,6 +72,9 @@ class Comparison:
             self.members(where, our["members"], their)
         elif our["type"] == "list":
             self.shape(where + "[]", our["of"], their["member"]["shape"])
+        elif our["type"] == "map":
+            self.shape(where + "{key}", our["key"], their["key"]["shape"])
+            self.shape(where + "{}", our["of"], their["value"]["shape"])
 
     def members(self, where, ours, their):
         for name, member in their["members"].items():

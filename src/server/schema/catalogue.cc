@@ -19,7 +19,7 @@ bool Operation::Names(std::string_view error) const {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Shape::Kind>, 8> kKinds = {{
+constexpr std::array<std::pair<std::string_view, Shape::Kind>, 9> kKinds = {{
     {"string", Shape::Kind::kString},
     {"integer", Shape::Kind::kInteger},
     {"long", Shape::Kind::kLong},
@@ -27,6 +27,7 @@ constexpr std::array<std::pair<std::string_view, Shape::Kind>, 8> kKinds = {{
     {"boolean", Shape::Kind::kBoolean},
     {"timestamp", Shape::Kind::kTimestamp},
     {"list", Shape::Kind::kList},
+    {"map", Shape::Kind::kMap},
     {"structure", Shape::Kind::kStructure},
 }};
 
@@ -47,7 +48,8 @@ class ShapeTable {
  public:
   explicit ShapeTable(std::vector<std::unique_ptr<Shape>>& owner) : owner_(owner) {
     for (const auto& [name, kind] : kKinds) {
-      if (kind != Shape::Kind::kList && kind != Shape::Kind::kStructure) {
+      if (kind != Shape::Kind::kList && kind != Shape::Kind::kMap &&
+          kind != Shape::Kind::kStructure) {
         Declare(std::string(name))->kind = kind;
       }
     }
@@ -101,8 +103,8 @@ Status ShapeTable::ReadConstraints(const json::Value& value, Shape& shape) {
 }
 
 Status ShapeTable::Define(const std::string& name, const json::Value& value) {
-  constexpr std::array<std::string_view, 9> kKnown = {"type", "min",  "max",     "pattern", "enum",
-                                                      "of",   "docs", "example", "members"};
+  constexpr std::array<std::string_view, 10> kKnown = {"type", "min", "max",  "pattern", "enum",
+                                                       "of",   "key", "docs", "example", "members"};
   KEDGE_TRY_STATUS(CheckMembers(value, kKnown));
   Shape& shape = *table_.find(name)->second;
   const std::string type = value.StringOr("type", "");
@@ -111,7 +113,10 @@ Status ShapeTable::Define(const std::string& name, const json::Value& value) {
   if (kind == kKinds.end()) return InvalidArgument("has unknown type '" + type + "'");
   shape.kind = kind->second;
   KEDGE_TRY_STATUS(ReadConstraints(value, shape));
-  if (shape.kind == Shape::Kind::kList) {
+  if (shape.kind == Shape::Kind::kMap) {
+    KEDGE_TRY(shape.key, Find(value.StringOr("key", "")));
+  }
+  if (shape.kind == Shape::Kind::kList || shape.kind == Shape::Kind::kMap) {
     KEDGE_TRY(shape.element, Find(value.StringOr("of", "")));
   }
   if (shape.kind == Shape::Kind::kStructure) {

@@ -21,7 +21,17 @@ namespace kedge::server {
 class Pattern;  // a compiled regular expression; matches in time linear in the text
 
 struct Shape {
-  enum class Kind { kString, kInteger, kLong, kDouble, kBoolean, kTimestamp, kList, kStructure };
+  enum class Kind {
+    kString,
+    kInteger,
+    kLong,
+    kDouble,
+    kBoolean,
+    kTimestamp,
+    kList,
+    kMap,
+    kStructure
+  };
   struct Member {
     std::string name;
     const Shape* shape = nullptr;
@@ -35,7 +45,8 @@ struct Shape {
   std::shared_ptr<const Pattern> pattern;  // shared with copies of the shape; null: none
   std::vector<std::string> enumeration;    // empty: any
   std::string example;
-  const Shape* element = nullptr;  // kList
+  const Shape* element = nullptr;  // kList, kMap: of the values
+  const Shape* key = nullptr;      // kMap
   std::vector<Member> members;     // kStructure
 };
 

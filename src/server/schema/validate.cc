@@ -60,6 +60,16 @@ Result<json::Value> TypedStructure(const Shape& shape, json::Value& value, const
   return json::Value(std::move(object));
 }
 
+// Any member may stand there; each value has the one shape.
+Result<json::Value> TypedMap(const Shape& shape, json::Value& value, const Place& place) {
+  if (value.AsObject() == nullptr) return WrongType(place, "object", value);
+  for (json::Member& member : value.AsObject()->members()) {
+    KEDGE_TRY(member.second,
+              Typed(*shape.element, std::move(member.second), {&place, &member.first}));
+  }
+  return std::move(value);
+}
+
 Result<json::Value> TypedList(const Shape& shape, json::Value& value, const Place& place) {
   if (value.AsArray() == nullptr) return WrongType(place, "list", value);
   json::Array& array = *value.AsArray();
@@ -73,6 +83,8 @@ Result<json::Value> Typed(const Shape& shape, json::Value value, const Place& pl
   switch (shape.kind) {
     case Shape::Kind::kStructure:
       return TypedStructure(shape, value, place);
+    case Shape::Kind::kMap:
+      return TypedMap(shape, value, place);
     case Shape::Kind::kList:
       return TypedList(shape, value, place);
     case Shape::Kind::kString:
@@ -106,14 +118,18 @@ class Checker {
  public:
   void Check(const Shape& shape, const json::Value& value, const Place& place);
   Status status() const;
+  // The constraints alone, joined: how a map tells of its keys and values.
+  std::string Constraints() const;
 
  private:
   void CheckText(const Shape& shape, const json::Value& value, const Place& place);
+  void CheckMap(const Shape& shape, const json::Value& value, const Place& place);
   void CheckSize(const Shape& shape, int64_t size, std::string_view noun, const json::Value& value,
                  const Place& place);
   void Add(const json::Value* value, const Place& place, const std::string& constraint);
 
   std::vector<std::string> violations_;
+  std::vector<std::string> constraints_;
 };
 
 int64_t Characters(std::string_view text) {  // code points: continuation bytes do not count
@@ -131,6 +147,7 @@ void Checker::Add(const json::Value* value, const Place& place, const std::strin
   }
   violations_.push_back("Value " + shown + " at '" + Text(place) +
                         "' failed to satisfy constraint: " + constraint);
+  constraints_.push_back(constraint);
 }
 
 void Checker::CheckSize(const Shape& shape, int64_t size, std::string_view noun,
@@ -161,6 +178,28 @@ void Checker::CheckText(const Shape& shape, const json::Value& value, const Plac
   }
 }
 
+std::string Checker::Constraints() const {
+  std::string text;
+  for (const std::string& one : constraints_) text += (text.empty() ? "" : ", ") + one;
+  return text;
+}
+
+void Checker::CheckMap(const Shape& shape, const json::Value& value, const Place& place) {
+  CheckSize(shape, static_cast<int64_t>(value.AsObject()->size()), "length", value, place);
+  for (const auto& [name, member] : *value.AsObject()) {
+    Checker keys;
+    keys.Check(*shape.key, json::Value(name), place);
+    if (const std::string text = keys.Constraints(); !text.empty()) {
+      Add(&value, place, "Map keys must satisfy constraint: [" + text + "]");
+    }
+    Checker values;
+    values.Check(*shape.element, member, place);
+    if (const std::string text = values.Constraints(); !text.empty()) {
+      Add(&value, place, "Map value must satisfy constraint: [" + text + "]");
+    }
+  }
+}
+
 void Checker::Check(const Shape& shape, const json::Value& value, const Place& place) {
   switch (shape.kind) {
     case Shape::Kind::kString:
@@ -175,6 +214,9 @@ void Checker::Check(const Shape& shape, const json::Value& value, const Place& p
       for (size_t i = 0; i < value.AsArray()->size(); ++i) {
         Check(*shape.element, (*value.AsArray())[i], {&place, nullptr, i});
       }
+      break;
+    case Shape::Kind::kMap:
+      CheckMap(shape, value, place);
       break;
     case Shape::Kind::kStructure:
       for (const Shape::Member& member : shape.members) {

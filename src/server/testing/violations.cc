@@ -117,6 +117,23 @@ void AddSizeViolations(const Shape& shape, std::vector<Violation>& out) {
   }
 }
 
+void AddMapViolations(const Shape& shape, std::vector<Violation>& out) {
+  json::Object many;
+  for (int64_t i = 0; i <= shape.max.value_or(0); ++i) {
+    many.Set(ValidText(*shape.key) + std::to_string(i), ValidValue(*shape.element, false));
+  }
+  if (shape.max)
+    out.push_back({"too many", std::move(many), "", Words("length", "less", *shape.max)});
+  out.push_back({"a key against the pattern",
+                 json::Object{{"a b", ValidValue(*shape.element, false)}}, "",
+                 "Map keys must satisfy constraint: [Member must satisfy regular expression"});
+  if (shape.element->max) {
+    const std::string text(static_cast<size_t>(*shape.element->max + 1), 'a');
+    out.push_back({"a value too long", json::Object{{ValidText(*shape.key), text}}, "",
+                   "Map value must satisfy constraint: [Member must have length"});
+  }
+}
+
 // Violations of the shape itself, not of what it holds.
 std::vector<Violation> OwnViolations(const Shape& shape) {
   std::vector<Violation> out;
@@ -131,6 +148,9 @@ std::vector<Violation> OwnViolations(const Shape& shape) {
       break;
     case Shape::Kind::kList:
       AddSizeViolations(shape, out);
+      break;
+    case Shape::Kind::kMap:
+      AddMapViolations(shape, out);
       break;
     case Shape::Kind::kDouble:
     case Shape::Kind::kBoolean:
@@ -157,6 +177,7 @@ std::vector<Violation> WrongTypes(const Shape& shape) {
         return value.AsBool() != nullptr;
       case Shape::Kind::kList:
         return value.AsArray() != nullptr;
+      case Shape::Kind::kMap:
       case Shape::Kind::kStructure:
         break;
     }
@@ -232,6 +253,8 @@ json::Value ValidValue(const Shape& shape, bool all) {
       }
       return array;
     }
+    case Shape::Kind::kMap:
+      return json::Object{{ValidText(*shape.key), ValidValue(*shape.element, all)}};
     case Shape::Kind::kStructure:
       break;
   }

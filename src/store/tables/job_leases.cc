@@ -29,6 +29,11 @@ Columns OutputColumns(JobKind kind, const JobOutputs& outputs) {
             {"artifact_sha256", outputs.artifact_sha256},
             {"derived_inputs", outputs.derived_inputs}};
   }
+  if (kind == JobKind::kMonitoring) {
+    return {{"artifact_uri", outputs.artifact_uri},
+            {"outcome", outputs.outcome},
+            {"exit_message", outputs.exit_message}};
+  }
   return {{"artifact_uri", outputs.artifact_uri},
           {"artifact_sha1", outputs.artifact_sha1},
           {"signature", outputs.signature},
@@ -69,7 +74,15 @@ Result<bool> StoreEnd(Transaction& transaction, JobKind kind, const JobClaim& cl
 }  // namespace
 
 std::string_view NameOf(JobKind kind) {
-  return kind == JobKind::kCompilation ? "compilation" : "packaging";
+  switch (kind) {
+    case JobKind::kCompilation:
+      return "compilation";
+    case JobKind::kMonitoring:
+      return "monitoring";
+    case JobKind::kPackaging:
+      break;
+  }
+  return "packaging";
 }
 
 Result<bool> AnyJobToClaim(Transaction& transaction, JobKind kind, EpochMs now) {

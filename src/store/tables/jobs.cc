@@ -89,9 +89,10 @@ void AddFilter(ListStatement& statement, const JobFilter& filter) {
   statement.Where(filter.window);
 }
 
-// The turn of a job that is queued now, see jobs.h. kOutOfRange if the queue is full.
-Result<int64_t> NextTurn(Transaction& transaction, const std::string& table,
-                         const std::string& queue) {
+}  // namespace
+
+Result<int64_t> NextTurn(Transaction& transaction, JobKind kind, const std::string& queue) {
+  const std::string table = std::string(NameOf(kind)) + "_jobs";
   KEDGE_TRY(const Rows waiting,
             transaction.Query("SELECT COUNT(*), MIN(turn) FROM " + table + " WHERE status = $1",
                               {std::string(kJobStarting)}));
@@ -109,10 +110,8 @@ Result<int64_t> NextTurn(Transaction& transaction, const std::string& table,
   return std::max(now, same[0].Integer(0) + 1);
 }
 
-}  // namespace
-
 Status InsertCompilationJob(Transaction& transaction, const CompilationJob& job) {
-  KEDGE_TRY(const int64_t turn, NextTurn(transaction, "compilation_jobs", job.queue));
+  KEDGE_TRY(const int64_t turn, NextTurn(transaction, JobKind::kCompilation, job.queue));
   KEDGE_TRY(
       [[maybe_unused]] const int64_t rows,
       transaction.Execute(
@@ -143,7 +142,7 @@ Result<PageOf<CompilationJob>> ListCompilationJobs(Transaction& transaction,
 }
 
 Status InsertPackagingJob(Transaction& transaction, const PackagingJob& job) {
-  KEDGE_TRY(const int64_t turn, NextTurn(transaction, "packaging_jobs", job.queue));
+  KEDGE_TRY(const int64_t turn, NextTurn(transaction, JobKind::kPackaging, job.queue));
   KEDGE_TRY([[maybe_unused]] const int64_t rows,
             transaction.Execute(
                 "INSERT INTO packaging_jobs (name, status, compilation_job, model_name, "

@@ -1,4 +1,4 @@
-// Compilation and packaging jobs, as rows: the queue of the job runners of all nodes.
+// Compilation, packaging and monitoring jobs, as rows: the queue of the job runners of all nodes.
 //
 // A running job is leased: its row names the node that runs it, a fencing token that each claim
 // raises, and when the lease ends unless the node renews it. Whoever writes for a running job
@@ -16,7 +16,7 @@
 
 namespace kedge::store {
 
-// States of both kinds, as the API spells them.
+// States of all kinds, as the API spells them.
 constexpr std::string_view kJobStarting = "STARTING";
 constexpr std::string_view kJobInProgress = "INPROGRESS";
 constexpr std::string_view kJobCompleted = "COMPLETED";
@@ -28,9 +28,9 @@ constexpr int64_t kQueuedJobsMax = 1000;  // of one kind, in STARTING; above: kO
 // A job whose runner dies again and again fails after that many.
 constexpr int64_t kJobAttemptsMax = 5;
 
-enum class JobKind { kCompilation, kPackaging };
+enum class JobKind { kCompilation, kPackaging, kMonitoring };
 
-// "compilation", "packaging".
+// "compilation", "packaging", "monitoring".
 std::string_view NameOf(JobKind kind);
 
 struct CompilationJob {
@@ -95,6 +95,9 @@ Result<PageOf<PackagingJob>> ListPackagingJobs(Transaction& transaction, const J
 Result<std::optional<std::string>> FindUnendedPackagingOf(Transaction& transaction,
                                                           const std::string& compilation_job);
 
+// The turn of a job that is queued now. kOutOfRange if the queue is full.
+Result<int64_t> NextTurn(Transaction& transaction, JobKind kind, const std::string& queue);
+
 // ---- What runners do ----
 
 // A job that is this node's until the lease ends.
@@ -145,6 +148,8 @@ struct JobOutputs {
   std::string report;           // compilation: report.json
   std::string signature;        // packaging
   std::string preset;           // packaging
+  std::string outcome;          // monitoring: "Completed" or "CompletedWithViolations"
+  std::string exit_message;     // monitoring
 };
 struct JobEnd {
   std::string status;  // COMPLETED, FAILED or STOPPED

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime, timezone
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -350,6 +351,146 @@ def deployments(play):
     return arn
 
 
+KINDS = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")
+
+
+def definition(kind, name, **more):
+    app = {"ImageUri": "kedge", **({"ConfigUri": "s3://bucket/analysis.json"} if kind in KINDS[2:] else {}),
+           "Environment": {"KEDGE_MODEL": "shapes"}}
+    truth = {"GroundTruthS3Input": {"S3Uri": "s3://bucket/labels"}} if kind in KINDS[1:3] else {}
+    return {"JobDefinitionName": name, f"{kind}AppSpecification": app,
+            f"{kind}JobInput": {"EndpointInput": {"EndpointName": "lab", "LocalPath": "/opt/ml/processing/input"}, **truth},
+            f"{kind}JobOutputConfig": {"MonitoringOutputs": [{"S3Output": {"S3Uri": "s3://bucket/reports", "LocalPath": "/out"}}]},
+            "JobResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}},
+            "RoleArn": ROLE, **more}
+
+
+def definitions(play):
+    arns = []
+    for kind in KINDS:
+        for name in ("first", "second"):
+            made = play(f"Create{kind}JobDefinition", **definition(kind, name, Tags=[{"Key": "team", "Value": "vision"}]))
+        arns.append(made["JobDefinitionArn"])
+        play.refused("ResourceInUse", "already exists", f"Create{kind}JobDefinition", **definition(kind, "first"))
+        described = play(f"Describe{kind}JobDefinition", JobDefinitionName="first")
+        equal(described[f"{kind}AppSpecification"]["Environment"], {"KEDGE_MODEL": "shapes"})
+        equal(described["JobResources"]["ClusterConfig"]["InstanceType"], "ml.m5.large")
+        listed = play.by_hand(f"List{kind}JobDefinitions", "JobDefinitionSummaries", MaxResults=1, EndpointName="lab", SortBy="Name",
+                              SortOrder="Ascending")
+        equal(names(listed, "MonitoringJobDefinitionName"), ["first", "second"])
+        play(f"Delete{kind}JobDefinition", JobDefinitionName="first")
+        play.refused("ResourceNotFound", "No ", f"Describe{kind}JobDefinition", JobDefinitionName="first")
+    return arns
+
+
+def put_baseline(s3):
+    """statistics.json and constraints.json of 400 rows, by `kedge monitor suggest`."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = os.path.join(folder, "baseline.csv")
+        with open(data, "w", encoding="utf-8") as file:
+            file.write("score,age,color\n" + "".join(f"0.{i % 10},{i % 100},{'red' if i % 2 else 'blue'}\n" for i in range(400)))
+        subprocess.run([os.path.join(kedge.BIN, "kedge"), "monitor", "suggest", "--data", data, "-o", folder], check=True,
+                       stdout=subprocess.DEVNULL)
+        for name in ("statistics.json", "constraints.json"):
+            with open(os.path.join(folder, name), "rb") as file:
+                s3.put_object(Bucket="bucket", Key=f"baseline/{name}", Body=file.read())
+
+
+def put_captures(s3, prefix):
+    """400 inferences of this hour, their age shifted by 50."""
+    def side(mode, data):
+        return {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}
+    lines = [json.dumps({"captureData": {"endpointInput": side("INPUT", f"{i % 100 + 50},{'red' if i % 2 else 'blue'}"),
+                                         "endpointOutput": side("OUTPUT", f"0.{i % 10}")},
+                         "eventMetadata": {"eventId": str(i)}, "eventVersion": "0"}) for i in range(400)]
+    hour = datetime.now(timezone.utc).strftime("%Y/%m/%d/%H")
+    s3.put_object(Bucket="bucket", Key=f"{prefix}/lab/shapes/{hour}/captures.jsonl", Body="\n".join(lines).encode())
+
+
+def ended_execution(play, schedule):
+    deadline = time.monotonic() + WAIT_MAX_S
+    while True:
+        executions = play("ListMonitoringExecutions", MonitoringScheduleName=schedule)["MonitoringExecutionSummaries"]
+        if executions and executions[0]["MonitoringExecutionStatus"] not in ("Pending", "InProgress"):
+            return executions[0]
+        assert time.monotonic() < deadline, executions
+        time.sleep(0.2)
+
+
+def attribution(play, s3):
+    """The packaged model is run on a row; its own attributions are a baseline that holds, one of the least feature alone is not."""
+    s3.put_object(Bucket="bucket", Key="rows/row.csv", Body=",".join(str(i % 7 / 7) for i in range(1024)).encode())
+    s3.put_object(Bucket="bucket", Key="analysis.json", Body=json.dumps({
+        "predictor": {"model_name": "package"}, "methods": {"shap": {"baseline": [[0] * 1024], "num_samples": 1}}}).encode())
+    source = {"BatchTransformInput": {"DataCapturedDestinationS3Uri": "s3://bucket/rows", "LocalPath": "/in",
+                                      "DatasetFormat": {"Csv": {"Header": False}}}}
+    reports = {}
+    for name, baseline in (("bare", None), ("same", "s3://bucket/attribution.json"), ("turned", "s3://bucket/turned.json")):
+        more = {"ModelExplainabilityBaselineConfig": {"ConstraintsResource": {"S3Uri": baseline}}} if baseline else {}
+        play("CreateModelExplainabilityJobDefinition", **{**definition("ModelExplainability", name, **more), "ModelExplainabilityJobInput": source})
+        play("CreateMonitoringSchedule", MonitoringScheduleName=name, MonitoringScheduleConfig={
+            "ScheduleConfig": {"ScheduleExpression": "NOW"}, "MonitoringJobDefinitionName": name, "MonitoringType": "ModelExplainability"})
+        reports[name] = ended_execution(play, name)
+        if name == "bare":
+            assert reports[name]["MonitoringExecutionStatus"] == "Completed", reports[name]
+            key = next(item["Key"] for item in s3.list_objects_v2(Bucket="bucket", Prefix="reports/bare/")["Contents"] if "analysis" in item["Key"])
+            report = json.loads(s3.get_object(Bucket="bucket", Key=key)["Body"].read())
+            s3.put_object(Bucket="bucket", Key="attribution.json", Body=json.dumps(report).encode())
+            for label in report["explanations"]["kernel_shap"].values():
+                values = label["global_shap_values"]
+                least = min(values, key=values.get)
+                label["global_shap_values"] = {feature: float(feature == least) for feature in values}
+            s3.put_object(Bucket="bucket", Key="turned.json", Body=json.dumps(report).encode())
+    equal(reports["same"]["MonitoringExecutionStatus"], "Completed")
+    equal(reports["turned"]["MonitoringExecutionStatus"], "CompletedWithViolations")
+
+
+def monitoring(play, s3):
+    attribution(play, s3)
+    arns = definitions(play)
+    put_baseline(s3)
+    put_captures(s3, "new")
+    baseline = {"ConstraintsResource": {"S3Uri": "s3://bucket/baseline/constraints.json"},
+                "StatisticsResource": {"S3Uri": "s3://bucket/baseline/statistics.json"}}
+    play("CreateDataQualityJobDefinition", **definition("DataQuality", "drift", DataQualityBaselineConfig=baseline))
+    when = {"MonitoringJobDefinitionName": "drift", "MonitoringType": "DataQuality"}
+    made = play("CreateMonitoringSchedule", MonitoringScheduleName="once", Tags=[{"Key": "team", "Value": "vision"}],
+                MonitoringScheduleConfig={"ScheduleConfig": {"ScheduleExpression": "NOW"}, **when})
+    execution = ended_execution(play, "once")
+    assert execution["MonitoringExecutionStatus"] == "CompletedWithViolations", execution
+    equal((execution["EndpointName"], execution["MonitoringJobDefinitionName"]), ("lab", "drift"))
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket="bucket", Prefix="reports/lab/once/")["Contents"]]
+    equal([key.rsplit("/", 1)[1] for key in keys], ["constraint_violations.json", "constraints.json", "statistics.json"])
+    violations = json.loads(s3.get_object(Bucket="bucket", Key=keys[0])["Body"].read())["violations"]
+    equal([(item["feature_name"], item["constraint_check_type"]) for item in violations], [("age", "baseline_drift_check")])
+    hourly = {"ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"}, **when}
+    play("CreateMonitoringSchedule", MonitoringScheduleName="hourly", MonitoringScheduleConfig=hourly)
+    play.refused("ResourceInUse", "already exists", "CreateMonitoringSchedule", MonitoringScheduleName="hourly", MonitoringScheduleConfig=hourly)
+    play("UpdateMonitoringSchedule", MonitoringScheduleName="hourly",
+         MonitoringScheduleConfig={"ScheduleConfig": {"ScheduleExpression": "cron(0 12/6 ? * * *)"}, **when})
+    play("StopMonitoringSchedule", MonitoringScheduleName="hourly")
+    described = play("DescribeMonitoringSchedule", MonitoringScheduleName="hourly")
+    equal((described["MonitoringScheduleStatus"], described["MonitoringType"]), ("Stopped", "DataQuality"))
+    equal(described["MonitoringScheduleConfig"]["ScheduleConfig"]["ScheduleExpression"], "cron(0 12/6 ? * * *)")
+    play("StartMonitoringSchedule", MonitoringScheduleName="hourly")
+    listed = play.by_hand("ListMonitoringSchedules", "MonitoringScheduleSummaries", MaxResults=1, StatusEquals="Scheduled", SortBy="Name")
+    equal(names(listed, "MonitoringScheduleName"), ["turned", "same", "once", "hourly", "bare"])
+    alerts = {"MonitoringScheduleName": "once", "MonitoringAlertName": "default"}
+    deadline = time.monotonic() + WAIT_MAX_S
+    while not play("ListMonitoringAlertHistory", **alerts)["MonitoringAlertHistory"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    equal(play("ListMonitoringAlerts", MonitoringScheduleName="once")["MonitoringAlertSummaries"][0]["AlertStatus"], "InAlert")
+    play("UpdateMonitoringAlert", **alerts, DatapointsToAlert=2, EvaluationPeriod=3)
+    play.refused("ResourceNotFound", "none", "UpdateMonitoringAlert", MonitoringScheduleName="once", MonitoringAlertName="none",
+                 DatapointsToAlert=1, EvaluationPeriod=1)
+    play.refused("ValidationException", "ScheduleExpression", "CreateMonitoringSchedule", MonitoringScheduleName="often",
+                 MonitoringScheduleConfig={"ScheduleConfig": {"ScheduleExpression": "rate(1 minute)"}, **when})
+    play("DeleteMonitoringSchedule", MonitoringScheduleName="hourly")
+    play.refused("ResourceNotFound", "hourly", "DescribeMonitoringSchedule", MonitoringScheduleName="hourly")
+    return [*arns, made["MonitoringScheduleArn"]]
+
+
 def clean_up(play):
     for plan in ("plan", "later"):
         play("DeleteEdgeDeploymentPlan", EdgeDeploymentPlanName=plan)
@@ -414,13 +555,14 @@ def is_refused(server, arguments):
     return False
 
 
-def scenario(play, midway):
+def scenario(play, s3, midway):
     fleet_arn = fleets(play)
     devices(play)
     midway()  # every statement about fleets and devices has been prepared
     job_arns = jobs(play)
     plan_arn = deployments(play)
-    tags(play, [fleet_arn, fleet_arn + "/device/camera-1", *job_arns, plan_arn])
+    monitoring_arns = monitoring(play, s3)
+    tags(play, [fleet_arn, fleet_arn + "/device/camera-1", *job_arns, plan_arn, *monitoring_arns])
     clean_up(play)
 
 
@@ -434,7 +576,7 @@ def run(client_class, arguments, rows_of=None):
                 s3.put_object(Bucket="bucket", Key="shapes.onnx", Body=model.read())
             play = Player(client_class(server))
             try:
-                scenario(play, (lambda: go_ahead(rows_of(folder))) if rows_of else lambda: None)
+                scenario(play, s3, (lambda: go_ahead(rows_of(folder))) if rows_of else lambda: None)
             finally:
                 play.client.close()
             if rows_of and not is_refused(server, arguments):

@@ -47,6 +47,9 @@ Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context
   AddStageChoiceRoutes(api->router_, api->context_);
   AddDevicePlaneRoutes(api->router_, api->context_);
   AddMetricRoutes(api->router_, api->context_);
+  AddMonitoringDefinitionRoutes(api->router_, api->context_);
+  AddMonitoringScheduleRoutes(api->router_, api->context_);
+  AddMonitoringExecutionRoutes(api->router_, api->context_);
   for (const auto& operation : catalogue.operations()) {
     if (api->router_.Find(operation->name) == nullptr) {
       return Internal("operation '" + operation->name + "' is described but has no handler");

@@ -2,16 +2,12 @@
 #include "server/api/context.h"
 
 namespace kedge::server {
-namespace {
 
-std::string SageMaker(const Arns& arns, const std::string& resource) {
-  return "arn:aws:sagemaker:" + arns.region + ":" + arns.account + ":" + resource;
+std::string Arns::SageMaker(const std::string& resource) const {
+  return "arn:aws:sagemaker:" + region + ":" + account + ":" + resource;
 }
-
-}  // namespace
-
 std::string Arns::Fleet(const std::string& fleet) const {
-  return SageMaker(*this, "device-fleet/" + fleet);
+  return SageMaker("device-fleet/" + fleet);
 }
 std::string Arns::Device(const std::string& fleet, const std::string& device) const {
   return Fleet(fleet) + "/device/" + device;
@@ -20,13 +16,13 @@ std::string Arns::RoleAlias(const std::string& fleet) const {
   return "arn:aws:iot:" + region + ":" + account + ":rolealias/SageMakerEdge-" + fleet;
 }
 std::string Arns::CompilationJob(const std::string& name) const {
-  return SageMaker(*this, "compilation-job/" + name);
+  return SageMaker("compilation-job/" + name);
 }
 std::string Arns::PackagingJob(const std::string& name) const {
-  return SageMaker(*this, "edge-packaging-job/" + name);
+  return SageMaker("edge-packaging-job/" + name);
 }
 std::string Arns::Plan(const std::string& name) const {
-  return SageMaker(*this, "edge-deployment/" + name);
+  return SageMaker("edge-deployment/" + name);
 }
 
 void Router::Add(const std::string& operation, Handler handler) {

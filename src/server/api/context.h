@@ -35,6 +35,8 @@ struct Arns {
   std::string CompilationJob(const std::string& name) const;
   std::string PackagingJob(const std::string& name) const;
   std::string Plan(const std::string& name) const;
+  // "arn:aws:sagemaker:REGION:ACCOUNT:" and the resource.
+  std::string SageMaker(const std::string& resource) const;
 };
 
 // The job runner as handlers see it. Thread-safe.
@@ -59,6 +61,7 @@ struct Context {
   const std::string& signing_certificate_pem;
   JobSignals& compilation_jobs;
   JobSignals& packaging_jobs;
+  JobSignals& monitoring_jobs;
   Heartbeats& heartbeats;
   const AlertSender& alerts;
   Baselines& baselines;
@@ -127,6 +130,9 @@ void AddJobLogRoutes(Router& router, const Context& context);
 void AddDeploymentRoutes(Router& router, const Context& context);
 void AddStageChoiceRoutes(Router& router, const Context& context);
 void AddDevicePlaneRoutes(Router& router, const Context& context);
+void AddMonitoringDefinitionRoutes(Router& router, const Context& context);
+void AddMonitoringScheduleRoutes(Router& router, const Context& context);
+void AddMonitoringExecutionRoutes(Router& router, const Context& context);
 void AddMetricRoutes(Router& router, const Context& context);
 
 }  // namespace kedge::server

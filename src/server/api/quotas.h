@@ -15,6 +15,8 @@ struct Quotas {
   int64_t plans = 10'000;
   int64_t models = 10'000;
   int64_t model_versions = 10'000;  // of one model
+  int64_t monitoring_definitions = 10'000;
+  int64_t monitoring_schedules = 1'000;
 };
 
 // The settings --quota-<option>.
@@ -31,6 +33,8 @@ constexpr QuotaName kQuotaNames[] = {
     {"plans", "deployment plans", &Quotas::plans},
     {"models", "models in the registry", &Quotas::models},
     {"model-versions", "versions of one model", &Quotas::model_versions},
+    {"monitoring-definitions", "definitions of monitoring jobs", &Quotas::monitoring_definitions},
+    {"monitoring-schedules", "monitoring schedules", &Quotas::monitoring_schedules},
 };
 
 // kOutOfRange (ResourceLimitExceeded) if `count` and `added` are more than `limit`.

@@ -1,7 +1,8 @@
-// Tags of fleets, devices, compilation jobs, packaging jobs and deployment plans, by ARN.
+// Tags of fleets, devices, jobs, deployment plans and monitoring's resources, by ARN.
 // SPDX-License-Identifier: Apache-2.0
 #include "server/api/context.h"
 #include "server/api/lookup.h"
+#include "server/api/monitoring.h"
 #include "server/api/paging.h"
 
 namespace kedge::server {
@@ -44,6 +45,10 @@ Status NeedResource(const Context& context, store::Transaction& transaction,
   }
   if (const auto name = After(arn, arns.Plan(""))) {
     return Exists(store::FindPlan(transaction, *name), arn);
+  }
+  if (IsMonitoringDefinition(transaction, context, arn) ||
+      IsMonitoringSchedule(transaction, context, arn)) {
+    return {};
   }
   return NoResource(arn);
 }

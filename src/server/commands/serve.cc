@@ -25,6 +25,8 @@
 #include "server/installation.h"
 #include "server/jobs/package_job.h"
 #include "server/keys/sealed_blobs.h"
+#include "server/monitoring/monitoring_job.h"
+#include "server/monitoring/schedule_step.h"
 #include "server/nodes/erasure_work.h"
 #include "server/nodes/node.h"
 #include "server/objects/scrubber.h"
@@ -42,6 +44,7 @@ namespace {
 constexpr std::chrono::seconds kStopGrace{10};
 constexpr timespec kIdleLook{5, 0};
 constexpr size_t kPackagingThreads = 2;
+constexpr size_t kMonitoringThreads = 1;
 
 // These wait for sigwait(); threads started later inherit that.
 sigset_t BlockSignals() {
@@ -218,6 +221,14 @@ Status Run(const Config& config, const sigset_t& signals) {
                               .arn_prefix = arns.PackagingJob("")},
                              [&](const JobRun& run) { return RunPackagingJob(jobs, run); }));
 
+  KEDGE_TRY(const auto monitoring,
+            JobRunner::Start(*store, clock,
+                             {.kind = store::JobKind::kMonitoring,
+                              .threads = kMonitoringThreads,
+                              .holder = folder_id,
+                              .arn_prefix = arns.SageMaker("processing-job/")},
+                             [&](const JobRun& run) { return RunMonitoringJob(jobs, run); }));
+
   KEDGE_TRY_STATUS(RepairCountsIfMarked(*store));
   Heartbeats heartbeats(*store, clock, NewCounterShard());
   KEDGE_TRY(const Catalogue catalogue, Catalogue::Load(OperationFiles()));
@@ -238,6 +249,7 @@ Status Run(const Config& config, const sigset_t& signals) {
                         .signing_certificate_pem = key.certificate_pem,
                         .compilation_jobs = *compilation,
                         .packaging_jobs = *packaging,
+                        .monitoring_jobs = *monitoring,
                         .heartbeats = heartbeats,
                         .alerts = *alerts,
                         .baselines = baselines,
@@ -248,6 +260,9 @@ Status Run(const Config& config, const sigset_t& signals) {
   LeasedLoop erasures(
       *store, clock, {.lease = kErasureLease, .node = folder_id},
       [&](const store::Lease& lease) { return EraseObjectsStep(*store, *blobs, lease); });
+  LeasedLoop monitoring_loop(
+      *store, clock, {.lease = kMonitoringLease, .node = folder_id},
+      [&](const store::Lease& lease) { return MonitoringStep(*store, clock, lease, *monitoring); });
   LeasedLoop retention(
       *store, clock, {.lease = kRetentionLease, .node = folder_id, .period = kRetentionPeriod},
       [&](const store::Lease& lease) { return RetentionStep(*store, clock, lease); });

@@ -76,6 +76,7 @@ Result<std::unique_ptr<TestServer>> TestServer::Make() {
                         .signing_certificate_pem = server->key_.certificate_pem,
                         .compilation_jobs = server->compilation_jobs_,
                         .packaging_jobs = server->packaging_jobs_,
+                        .monitoring_jobs = server->monitoring_jobs_,
                         .heartbeats = *server->heartbeats_,
                         .alerts = *server->alerts_,
                         .baselines = *server->baselines_,

@@ -58,6 +58,7 @@ class TestServer {
   blob::BlobStore& blobs() { return *blobs_; }
   FakeClock& clock() { return clock_; }
   RecordedSignals& compilation_jobs() { return compilation_jobs_; }
+  RecordedSignals& monitoring_jobs() { return monitoring_jobs_; }
   const Authenticator& authenticator() const { return *authenticator_; }
   // What alerts would be sent over; the test scripts its answers.
   FakeTransport& web() { return *web_; }
@@ -90,6 +91,7 @@ class TestServer {
   Quotas quotas_;
   RecordedSignals compilation_jobs_;
   RecordedSignals packaging_jobs_;
+  RecordedSignals monitoring_jobs_;
   std::unique_ptr<Heartbeats> heartbeats_;
   FakeTransport* web_ = nullptr;
   FakeMail* mail_ = nullptr;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/log.h"
+#include "server/api/overview.h"
 #include "server/api/wire.h"
 #include "server/auth/authorise.h"
 #include "server/schema/validate.h"
@@ -50,6 +51,7 @@ Result<std::unique_ptr<Api>> Api::Make(const Catalogue& catalogue, const Context
   AddMonitoringDefinitionRoutes(api->router_, api->context_);
   AddMonitoringScheduleRoutes(api->router_, api->context_);
   AddMonitoringExecutionRoutes(api->router_, api->context_);
+  AddOverviewRoutes(api->router_, api->context_);
   for (const auto& operation : catalogue.operations()) {
     if (api->router_.Find(operation->name) == nullptr) {
       return Internal("operation '" + operation->name + "' is described but has no handler");

@@ -30,8 +30,11 @@ def main() -> None:
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--symbol", required=True)
     parser.add_argument("--base", required=True)
-    parser.add_argument("files", nargs="+")
+    parser.add_argument("--folder", help="takes every file below it besides")
+    parser.add_argument("files", nargs="*")
     options = parser.parse_args()
+    if options.folder:
+        options.files += [os.path.join(folder, name) for folder, _, names in os.walk(options.folder) for name in names]
     out = ['#include "base/embedded.h"', "", f"namespace {options.namespace} {{",
            f"extern const std::span<const ::kedge::EmbeddedFile> {options.symbol};",
            "static constexpr ::kedge::EmbeddedFile kEmbedded[] = {"]

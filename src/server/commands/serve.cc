@@ -20,6 +20,7 @@
 #include "server/commands/drift_parts.h"
 #include "server/commands/observation.h"
 #include "server/config.h"
+#include "server/console/console_door.h"
 #include "server/ingest/recount.h"
 #include "server/ingest/retention.h"
 #include "server/installation.h"
@@ -177,6 +178,19 @@ S3Options MakeS3Options(const Config& config, const Context& context) {
           .host = config.s3_host};
 }
 
+// The object store for somebody with a console session.
+S3Options MakeSessionS3Options(const Config& config, const Context& context,
+                               const Identity& identity) {
+  S3Options options = MakeS3Options(config, context);
+  options.allowed = [&context, identity](const std::string&, S3Action action,
+                                         const std::string& bucket, const std::string& key) {
+    const auto allowed = MayUseObject(context.store, identity, ActionOf(action), {bucket, key});
+    if (!allowed) LogError("reading rights failed", {{"error", allowed.error().message}});
+    return allowed && *allowed;
+  };
+  return options;
+}
+
 Status Run(const Config& config, const sigset_t& signals) {
   PosixFileSystem disk;
   const SystemClock clock;
@@ -270,6 +284,12 @@ Status Run(const Config& config, const sigset_t& signals) {
   std::optional<Scrubber> scrubber;  // an S3 store looks after its own disks
   if (!KeepsObjectsInS3(config)) scrubber.emplace(*stored_blobs, Scrubber::Options{});
   const S3Door door(MakeS3Options(config, context));
+  ConsoleDoor console({.catalogue = catalogue,
+                       .api = *api,
+                       .authenticator = authenticator,
+                       .objects = [&](const Identity& identity) {
+                         return MakeSessionS3Options(config, context, identity);
+                       }});
   KEDGE_TRY(const auto observation, Observation::Start(config, clock));
   const auto observe = [&](http::Handler inner) {
     return observation->Around(std::move(inner), *api);
@@ -283,6 +303,7 @@ Status Run(const Config& config, const sigset_t& signals) {
     if (auto answer = node.Answer(request)) return responder(std::move(*answer));
     if (EnrolmentDoor::Owns(request)) return responder(devices->enrolment().Handle(request));
     if (api->Owns(request)) return api->Handle(request, responder);
+    if (ConsoleDoor::Owns(request)) return console.Handle(request, responder);
     responder(door.Handle(request));
   };
   http::ServerOptions listen;
@@ -291,6 +312,7 @@ Status Run(const Config& config, const sigset_t& signals) {
   listen.tls = ApiTls(config, keyring);
   listen.head_check = [&](const http::Request& head) -> http::HeadVerdict {
     if (api->Owns(head)) return {.body_bytes_max = Api::kBodyBytesMax};
+    if (ConsoleDoor::Owns(head)) return {.refusal = console.CheckHead(head)};
     return {.refusal = door.CheckHead(head)};
   };
   KEDGE_TRY(const auto server,
@@ -310,6 +332,7 @@ Status Run(const Config& config, const sigset_t& signals) {
   LogInfo("stopping", {{"signal", std::to_string(signal)}});
   node.Drain();
   if (config.drain_seconds > 0) WaitForSecondSignal(signals, config.drain_seconds);
+  console.Stop();
   server->Stop(kStopGrace);
   if (devices->server() != nullptr) devices->server()->Stop(kStopGrace);
   observation->Stop();

@@ -1,0 +1,26 @@
+// Every page of the console, with what must have come before it is looked at.
+// SPDX-License-Identifier: Apache-2.0
+export const pages = (names) => [
+  ["overview", "/", ".figures"],
+  ["fleets", "/fleets", "table"],
+  ["fleet", `/fleets/${names.fleet}`, ".figures"],
+  ["devices", "/devices", ".vrow a"],
+  ["device", `/devices/${names.fleet}/${names.device}`, ".facts"],
+  ["models", "/models", "table"],
+  ["model", `/models/${names.model}`, ".steps"],
+  ["jobs", "/jobs", "table"],
+  ["packaging-jobs", "/jobs?kind=packaging", "table"],
+  ["compile-job", `/jobs/compilation/${names.job}`, ".memory"],
+  ["packages", "/packages", "table"],
+  ["package", `/packages/${names.package}`, ".facts"],
+  ["deployments", "/deployments", "table"],
+  ["plan-editor", "/deployments?new=1", "fieldset"],
+  ["deployment", `/deployments/${names.plan}`, ".stage"],
+  ["drift", "/drift", "main section"],
+  ["captures", `/captures?fleet=${names.fleet}`, ".shot .txt, .empty"],
+  ["events", "/activity", "table"],
+  ["audit", "/activity?tab=audit", "table"],
+  ["users", "/users", "table"],
+  ["keys", "/users?tab=keys", "table"],
+  ["settings", "/settings", "table"],
+];

@@ -123,13 +123,13 @@ class Demo:
         self.keys = lines
         print(f"          {self.endpoint}, access key {lines['AWS_ACCESS_KEY_ID']}")
 
-    def compile_and_package(self, name, file, shape):
-        self.step(f"{name}: upload the ONNX file, compile it for this kind of CPU, sign and package it.")
+    def compile_and_package(self, name, file, shape, suffix=".onnx"):
+        self.step(f"{name}: upload the model, compile it for this kind of CPU, sign and package it.")
         if name == "shapes":
             self.aws("s3", "mb", "s3://models")
-        self.aws("s3", "cp", file, f"s3://models/{name}.onnx")
+        self.aws("s3", "cp", file, f"s3://models/{name}{suffix}")
         self.aws("sagemaker", "create-compilation-job", "--compilation-job-name", name, "--role-arn", ROLE, "--input-config",
-                 json.dumps({"S3Uri": f"s3://models/{name}.onnx", "DataInputConfig": json.dumps(shape), "Framework": "ONNX"}),
+                 json.dumps({"S3Uri": f"s3://models/{name}{suffix}", "DataInputConfig": json.dumps(shape), "Framework": "ONNX"}),
                  "--output-config", json.dumps({"S3OutputLocation": "s3://models/compiled/",
                                                 "TargetPlatform": {"Os": "LINUX", "Arch": "X86_64"}}),
                  "--stopping-condition", "MaxRuntimeInSeconds=300")
@@ -232,6 +232,60 @@ class Demo:
         if score < 0.99:
             raise DemoError("no face found")
 
+    def watched_package(self):
+        self.step("Drift: a baseline of 2,000 validation pictures goes with the model into the package, under its signature.")
+        import numpy as np
+        import shapes
+        self.pictures = os.path.join(self.work, "validation.npy")
+        np.save(self.pictures, shapes.data_set(2000, 11)[0])
+        model = os.path.join(ROOT, "examples", "shapes", "shapes.onnx")
+        self.compiled = os.path.join(self.work, "compiled")
+        self.baseline = os.path.join(self.work, "baseline.json")
+        kedge = os.path.join(BIN, "kedge")
+        self.run([kedge, "compile", model, "-o", self.compiled])
+        print("          " + self.run([kedge, "baseline", "--data", self.pictures, "--model", self.compiled, "--unordered",
+                                       "-o", self.baseline]).strip().splitlines()[0])
+        archive = os.path.join(self.work, "watched.tar.gz")
+        self.run(["tar", "czf", archive, "-C", os.path.dirname(model), "shapes.onnx", "-C", self.work, "baseline.json"])
+        self.compile_and_package("watched", archive, {"image": [1, 1, 32, 32]}, suffix=".tar.gz")
+
+    def drift(self):
+        faults = {"camera-04": "dirty-lens", "camera-11": "dirty-lens", "camera-17": "gain"}
+        self.step("A fleet of 20 cameras: simulated pictures, the real model, monitors, reports and protocol. Two lenses get dirty, one gain is off.")
+        words = [os.path.join(BIN, "kedge"), "cameras", "--endpoint-url", self.endpoint, "--fleet", "cameras", "--devices", "20",
+                 "--model", self.compiled, "--model-name", "watched", "--model-version", "1", "--baseline", self.baseline,
+                 "--pictures", self.pictures]
+        print("          " + self.run(words + [word for device, fault in faults.items()
+                                               for word in ("--fault", f"{fault}={device}")]).strip().splitlines()[-1])
+        status = [os.path.join(BIN, "kedge"), "drift-status", "--endpoint-url", self.endpoint, "--fleet", "cameras",
+                  "--model", "watched", "--version", "1", "--features", "5"]
+        deadline = time.monotonic() + 30
+        text = named = ""
+        while time.monotonic() < deadline:
+            text = self.run(status, quiet=True)
+            named = [line.split(":")[0].strip() for line in text.splitlines() if line.startswith("  camera-")]
+            if "ALARM" in text and named == sorted(faults):
+                break
+        self.show(status)
+        print("          " + text.rstrip().replace("\n", "\n          "))
+        if named != sorted(faults):
+            raise DemoError(f"the server named {named}, not {sorted(faults)}")
+        alarms = json.loads(self.kedge_call("ListDriftAlarms", {"OpenOnly": True}))["Alarms"]
+        print(f"          alarm {alarms[0]['AlarmId']} is {alarms[0]['State']}, named: {', '.join(alarms[0]['DeviceNames'])}")
+
+    def kedge_call(self, operation, body):
+        """An operation that the AWS CLI does not have: one signed POST."""
+        import urllib.request
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+        request = AWSRequest("POST", self.endpoint + "/", data=json.dumps(body),
+                             headers={"X-Amz-Target": "Kedge." + operation, "Content-Type": "application/x-amz-json-1.1"})
+        SigV4Auth(Credentials(self.keys["AWS_ACCESS_KEY_ID"], self.keys["AWS_SECRET_ACCESS_KEY"]), "sagemaker",
+                  "us-east-1").add_auth(request)
+        with urllib.request.urlopen(urllib.request.Request(request.url, request.data, dict(request.headers)), timeout=30) as answer:
+            return answer.read()
+
     def trip(self):
         self.server()
         self.compile_and_package("shapes", os.path.join(ROOT, "examples", "shapes", "shapes.onnx"), {"image": [1, 1, 32, 32]})
@@ -239,6 +293,8 @@ class Demo:
         self.agent()
         self.deploy("shapes")
         self.predict_shapes()
+        self.watched_package()
+        self.drift()
         detector = os.path.join(FACES, "ultraface", "version-RFB-320.onnx")
         if os.path.exists(detector):
             self.compile_and_package("ultraface", detector, {"input": [1, 3, 240, 320]})

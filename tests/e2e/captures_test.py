@@ -165,7 +165,9 @@ class Captures(unittest.TestCase):
                 self.assertEqual(process.wait(20), 0)
 
     def uploaded_bytes(self):
-        points = self.kedge("GetMetrics", DeviceFleetName=self.fleet, MetricName="CaptureBytesUploaded")["Points"]
+        now = time.time()
+        points = self.kedge("GetMetrics", DeviceFleetName=self.fleet, MetricName="CaptureBytesUploaded", Resolution="MINUTE",
+                            StartTime=now - 3600, EndTime=now + 3600)["Points"]
         return max((point["Maximum"] for point in points), default=0)
 
     def test_none_is_lost_or_doubled_by_kills_in_the_middle(self):

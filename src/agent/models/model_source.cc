@@ -39,6 +39,11 @@ Result<ModelSource> TakeModel(const package::VerifiedPackage& package) {
   auto model_so = package.OpenFile(entry->model_file);
   if (!model_so) return AsLoadError(model_so.error(), name);
   source.model_so = std::move(*model_so);
+  if (!package.manifest().baseline_file.empty()) {
+    auto baseline = package.ReadBaseline();
+    if (!baseline) return AsLoadError(baseline.error(), name);
+    source.baseline = std::move(*baseline);
+  }
   if (entry->weights_file.empty()) return source;
   auto weights = package.OpenFile(entry->weights_file);
   if (!weights) return AsLoadError(weights.error(), name);

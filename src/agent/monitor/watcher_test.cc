@@ -35,16 +35,17 @@ class WatcherTest : public ::testing::Test {
   // A model of so many columns, all of them watched if there is a baseline.
   std::shared_ptr<ServedModel> Start(const std::string& name, size_t columns, bool baseline) {
     const Path file = folder_.path() / (name + ".tar.gz");
-    const Status written = testing::WriteTestPackage(
-        key_, {.model = {.elements = static_cast<int64_t>(columns)}, .name = name}, file);
+    stats::Baseline gaussian = stats::testing::GaussianBaseline(columns, 1'000'000);
+    gaussian.tensors[0].shape = Shape{static_cast<int64_t>(columns)};
+    const Status written =
+        testing::WriteTestPackage(key_,
+                                  {.model = {.elements = static_cast<int64_t>(columns)},
+                                   .name = name,
+                                   .baseline = baseline ? stats::WriteBaseline(gaussian) : ""},
+                                  file);
     EXPECT_TRUE(written) << written.error().message;
     auto source = OpenModelSource(file, key_.roots);
     EXPECT_TRUE(source) << source.error().message;
-    if (baseline) {
-      stats::Baseline gaussian = stats::testing::GaussianBaseline(columns, 1'000'000);
-      gaussian.tensors[0].shape = Shape{static_cast<int64_t>(columns)};
-      source->baseline = stats::WriteBaseline(gaussian);
-    }
     auto model = registry_.StartDetached(name, file.string(), std::move(*source),
                                          [this](const std::string& why) { condemned_ = why; });
     EXPECT_TRUE(model) << model.error().message;

@@ -31,7 +31,8 @@ Status WriteTestPackage(const package::testing::TestKey& key, const TestPackage&
                                {.model_name = package.name,
                                 .model_version = package.version,
                                 .compiled = {folder.path()},
-                                .signer = key.signer.get()});
+                                .signer = key.signer.get(),
+                                .baseline = package.baseline});
 }
 
 RegistryOptions TestRegistryOptions(const trust::TrustedRoots& roots, const Clock& clock) {

@@ -17,6 +17,7 @@ struct TestPackage {
   std::string name = "doubler";
   std::string version = "1.0";
   int64_t arena_bytes = 4096;  // the signed limit
+  std::string baseline;        // text of its baseline.json; empty: none
 };
 Status WriteTestPackage(const package::testing::TestKey& key, const TestPackage& package,
                         const Path& file);

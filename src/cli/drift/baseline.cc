@@ -73,6 +73,13 @@ Result<stats::BaselineBuilder> TensorBuilder(const DataSet& data,
   AddTensors(data, stats::Side::kInput, known);
   AddTensors(data, stats::Side::kOutput, known);
   KEDGE_TRY(Choice choice, ChooseFeatures(known, arguments.roles));
+  // What compares an inference with the one before says nothing where rows stand in any order.
+  if (arguments.unordered) {
+    std::erase_if(choice.features, [](const stats::WantedFeature& wanted) {
+      return wanted.use.statistic == stats::Statistic::kClassChange ||
+             wanted.use.statistic == stats::Statistic::kImageFrameDifference;
+    });
+  }
   return stats::BaselineBuilder::Make(std::move(choice.tensors), std::move(choice.features),
                                       {.ordered = !arguments.unordered});
 }

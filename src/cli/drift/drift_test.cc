@@ -199,8 +199,8 @@ TEST(Judgement, NamesTheFeatureThatMovedAndNoOther) {
       Judge(stats::testing::GaussianBaseline(2, 100'000), "id", Rows(1000, 0.5, 1), 0.05);
   ASSERT_TRUE(judgement) << judgement.error().message;
   EXPECT_TRUE(judgement->drifted());
-  EXPECT_EQ(judgement->features[0].verdict, Verdict::kSame);
-  EXPECT_EQ(judgement->features[1].verdict, Verdict::kDrift);
+  EXPECT_EQ(judgement->features[0].verdict, DriftVerdict::kSame);
+  EXPECT_EQ(judgement->features[1].verdict, DriftVerdict::kDrift);
   EXPECT_NEAR(judgement->features[1].shift.value, 0.5, 0.15);
   EXPECT_FALSE(judgement->features[1].path.empty());
 }
@@ -220,12 +220,12 @@ TEST(Judgement, SaysWhatIsMissingOrTooFew) {
   for (size_t i = 0; i < 190; ++i) data.rows[i].cells[1] = std::monostate();
   const auto judgement = Judge(stats::testing::GaussianBaseline(3, 1000), "id", data, 0.05);
   ASSERT_TRUE(judgement);
-  EXPECT_EQ(judgement->features[0].verdict, Verdict::kMissing);
+  EXPECT_EQ(judgement->features[0].verdict, DriftVerdict::kMissing);
   EXPECT_EQ(judgement->features.size(), 2u);
   EXPECT_THAT(judgement->notes[0], HasSubstr("'x2' is not in the data"));
   const auto few = Judge(stats::testing::GaussianBaseline(2, 1000), "id", Rows(10, 9, 3), 0.05);
   ASSERT_TRUE(few);
-  EXPECT_EQ(few->features[1].verdict, Verdict::kFewValues);
+  EXPECT_EQ(few->features[1].verdict, DriftVerdict::kFewValues);
   EXPECT_FALSE(few->drifted());
 }
 

@@ -205,7 +205,7 @@ class Chooser {
         Want(statistic, c, channel + " " + std::string(stats::StatisticName(statistic)));
       }
       for (uint32_t band = 0; band < stats::kBands; ++band)
-        Want(Statistic::kSeriesBand, c * stats::kBands + band,
+        Want(Statistic::kSeriesBand, c * static_cast<uint32_t>(stats::kBands) + band,
              channel + " band " + std::to_string(band));
     }
   }

@@ -198,26 +198,26 @@ void DecideVerdicts(const stats::Baseline& baseline, DataJudgement& judgement) {
     FeatureJudgement& judged = judgement.features[i];
     if (judged.nulls + judged.values >= kValuesForVerdict &&
         MissesValues(baseline.features[i], judged)) {
-      judged.verdict = Verdict::kMissing;
+      judged.verdict = DriftVerdict::kMissing;
     } else if (judged.values < kValuesForVerdict) {
-      judged.verdict = Verdict::kFewValues;
+      judged.verdict = DriftVerdict::kFewValues;
     }
     if (judged.values >= kValuesForVerdict && e_values[i] >= named.threshold)
-      judged.verdict = Verdict::kDrift;
+      judged.verdict = DriftVerdict::kDrift;
   }
 }
 
 }  // namespace
 
-std::string_view VerdictName(Verdict verdict) {
+std::string_view DriftVerdictName(DriftVerdict verdict) {
   switch (verdict) {
-    case Verdict::kSame:
+    case DriftVerdict::kSame:
       return "same";
-    case Verdict::kDrift:
+    case DriftVerdict::kDrift:
       return "drift";
-    case Verdict::kMissing:
+    case DriftVerdict::kMissing:
       return "missing values";
-    case Verdict::kFewValues:
+    case DriftVerdict::kFewValues:
       return "few values";
   }
   return "";
@@ -225,7 +225,7 @@ std::string_view VerdictName(Verdict verdict) {
 
 bool DataJudgement::drifted() const {
   return std::any_of(features.begin(), features.end(), [](const FeatureJudgement& judged) {
-    return judged.verdict == Verdict::kDrift || judged.verdict == Verdict::kMissing;
+    return judged.verdict == DriftVerdict::kDrift || judged.verdict == DriftVerdict::kMissing;
   });
 }
 

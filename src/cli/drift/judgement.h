@@ -16,9 +16,9 @@ namespace kedge::cli {
 inline constexpr size_t kPathPoints = 160;
 inline constexpr uint64_t kValuesForVerdict = 20;
 
-enum class Verdict : uint8_t { kSame, kDrift, kMissing, kFewValues };
+enum class DriftVerdict : uint8_t { kSame, kDrift, kMissing, kFewValues };
 // "same", "drift", "missing values", "few values".
-std::string_view VerdictName(Verdict verdict);
+std::string_view DriftVerdictName(DriftVerdict verdict);
 
 struct FeatureJudgement {
   std::string name;
@@ -34,7 +34,7 @@ struct FeatureJudgement {
   stats::Estimate shift;     // of the mean in deviations; numeric only
   double log10_e_value = 0;  // of the whole data; 2 is a hundred to one for drift
   std::vector<float> path;   // log10 of the detector's evidence, as the rows came
-  Verdict verdict = Verdict::kSame;
+  DriftVerdict verdict = DriftVerdict::kSame;
 };
 
 struct DataJudgement {

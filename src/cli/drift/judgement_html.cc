@@ -64,13 +64,13 @@ std::string Format(const char* format, Arguments... arguments) {
   return buffer;
 }
 
-std::string_view VerdictClass(Verdict verdict) {
+std::string_view VerdictClass(DriftVerdict verdict) {
   switch (verdict) {
-    case Verdict::kDrift:
+    case DriftVerdict::kDrift:
       return "drift";
-    case Verdict::kMissing:
+    case DriftVerdict::kMissing:
       return "missing";
-    case Verdict::kFewValues:
+    case DriftVerdict::kFewValues:
       return "few";
     default:
       return "same";
@@ -161,14 +161,14 @@ std::string Row(const FeatureJudgement& judged, size_t index) {
                                      judged.shift.value, judged.shift.low, judged.shift.high);
   return row + Format("<td>%.1f</td><td class=\"verdict %s\">%s</td></tr>", judged.log10_e_value,
                       std::string(VerdictClass(judged.verdict)).c_str(),
-                      std::string(VerdictName(judged.verdict)).c_str());
+                      std::string(DriftVerdictName(judged.verdict)).c_str());
 }
 
 std::string Card(const FeatureJudgement& judged, size_t index) {
   std::string card = Format("<section id=\"f%zu\"><h2>", index) + Escape(judged.name) +
                      Format("<span class=\"verdict %s\">%s</span></h2><p>",
                             std::string(VerdictClass(judged.verdict)).c_str(),
-                            std::string(VerdictName(judged.verdict)).c_str());
+                            std::string(DriftVerdictName(judged.verdict)).c_str());
   std::string separator;
   for (size_t i = 0; i < stats::kDistances; ++i) {
     const auto distance = static_cast<stats::Distance>(i);
@@ -188,7 +188,7 @@ std::string Card(const FeatureJudgement& judged, size_t index) {
 std::string ToHtml(const DataJudgement& judgement, const std::string& title) {
   const auto named = std::count_if(
       judgement.features.begin(), judgement.features.end(), [](const FeatureJudgement& judged) {
-        return judged.verdict == Verdict::kDrift || judged.verdict == Verdict::kMissing;
+        return judged.verdict == DriftVerdict::kDrift || judged.verdict == DriftVerdict::kMissing;
       });
   std::string html = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">";
   html += "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>" +

@@ -24,7 +24,7 @@ Value ToJson(const FeatureJudgement& judged) {
                   ToJson(judged.distances[i]));
   }
   Object object{{"feature", judged.name},
-                {"verdict", VerdictName(judged.verdict)},
+                {"verdict", DriftVerdictName(judged.verdict)},
                 {"values", judged.values},
                 {"nulls", judged.nulls},
                 {"outside", judged.outside},
@@ -69,7 +69,7 @@ std::string ToTable(const DataJudgement& judgement) {
                   judged.name.c_str(), static_cast<unsigned long long>(judged.values),
                   static_cast<unsigned long long>(judged.nulls),
                   static_cast<unsigned long long>(judged.outside), distance, effect,
-                  judged.log10_e_value, std::string(VerdictName(judged.verdict)).c_str());
+                  judged.log10_e_value, std::string(DriftVerdictName(judged.verdict)).c_str());
     table += line;
   }
   for (const std::string& note : judgement.notes) table += note + "\n";

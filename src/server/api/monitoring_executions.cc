@@ -46,11 +46,12 @@ Status NeedSchedule(store::Transaction& transaction, const std::string& name) {
 Result<json::Value> ListMonitoringAlerts(const Context& context, const Call& call) {
   const std::string schedule = call.input().Text("MonitoringScheduleName");
   std::vector<store::MonitoringAlert> alerts;
-  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+  const Status status = context.store.Read([&](store::Transaction& transaction) -> Status {
     KEDGE_TRY_STATUS(NeedSchedule(transaction, schedule));
     KEDGE_TRY(alerts, store::ListAlerts(transaction, schedule));
     return {};
-  }));
+  });
+  if (!status) return status.error();
   json::Array summaries;
   for (const store::MonitoringAlert& alert : alerts) {
     summaries.push_back(json::Object{
@@ -76,11 +77,12 @@ Result<json::Value> ListMonitoringAlertHistory(const Context& context, const Cal
                                         .window = ReadWindow(input),
                                         .by_status = input.Text("SortBy") == "Status"};
   store::PageOf<store::AlertChange> found;
-  KEDGE_TRY_STATUS(context.store.Read([&](store::Transaction& transaction) -> Status {
+  const Status status = context.store.Read([&](store::Transaction& transaction) -> Status {
     if (filter.schedule) KEDGE_TRY_STATUS(NeedSchedule(transaction, *filter.schedule));
     KEDGE_TRY(found, store::ListAlertChanges(transaction, filter, page));
     return {};
-  }));
+  });
+  if (!status) return status.error();
   json::Array history;
   for (const store::AlertChange& change : found.items) {
     history.push_back(json::Object{{"MonitoringScheduleName", change.schedule},
@@ -103,7 +105,7 @@ Result<json::Value> UpdateMonitoringAlert(const Context& context, const Call& ca
     return InvalidArgument("DatapointsToAlert " + std::to_string(datapoints) +
                            " is more than EvaluationPeriod " + std::to_string(period));
   }
-  KEDGE_TRY_STATUS(call.Write(context.store, [&](store::Transaction& transaction) -> Status {
+  const Status status = call.Write(context.store, [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY_STATUS(NeedSchedule(transaction, schedule));
     KEDGE_TRY(const auto alerts, store::ListAlerts(transaction, schedule));
     for (store::MonitoringAlert alert : alerts) {
@@ -114,7 +116,8 @@ Result<json::Value> UpdateMonitoringAlert(const Context& context, const Call& ca
       return store::PutAlert(transaction, alert);
     }
     return NotFound("No monitoring alert with name: " + name);
-  }));
+  });
+  if (!status) return status.error();
   return json::Value(json::Object{
       {"MonitoringScheduleArn", context.arns.SageMaker("monitoring-schedule/" + schedule)},
       {"MonitoringAlertName", name}});

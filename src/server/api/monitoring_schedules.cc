@@ -117,14 +117,15 @@ Result<json::Value> Update(const Context& context, const Call& call) {
 
 Result<json::Value> Start(const Context& context, const Call& call) {
   const std::string name = call.input().Text("MonitoringScheduleName");
-  KEDGE_TRY_STATUS(call.Write(context.store, [&](store::Transaction& transaction) -> Status {
+  const Status status = call.Write(context.store, [&](store::Transaction& transaction) -> Status {
     KEDGE_TRY(store::MonitoringSchedule schedule, NeedSchedule(transaction, name));
     if (schedule.status == store::kScheduled) return {};
     schedule.status = store::kScheduled;
     KEDGE_TRY_STATUS(
         ReadConfig(transaction, FromText(schedule.config), context.clock.NowMs(), schedule));
     return store::UpdateSchedule(transaction, schedule);
-  }));
+  });
+  if (!status) return status.error();
   return json::Value();
 }
 

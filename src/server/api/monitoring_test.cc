@@ -21,10 +21,10 @@ std::string Definition(
   const bool config = kind == "ModelBias" || kind == "ModelExplainability";
   return R"({"JobDefinitionName":")" + name + R"(",")" + kind +
          R"(AppSpecification":{"ImageUri":"kedge","Environment":{"KEDGE_MODEL":"shapes"})" +
-         (config ? R"(,"ConfigUri":"s3://b/c.json")" : "") + R"(},")" + kind + R"(JobInput":{)" +
-         input + (labels ? R"(,"GroundTruthS3Input":{"S3Uri":"s3://b/labels"})" : "") + R"(},")" +
+         (config ? R"(,"ConfigUri":"s3://bkt/c.json")" : "") + R"(},")" + kind + R"(JobInput":{)" +
+         input + (labels ? R"(,"GroundTruthS3Input":{"S3Uri":"s3://bkt/labels"})" : "") + R"(},")" +
          kind +
-         R"(JobOutputConfig":{"MonitoringOutputs":[{"S3Output":{"S3Uri":"s3://b/reports","LocalPath":"/out"}}]},)" +
+         R"(JobOutputConfig":{"MonitoringOutputs":[{"S3Output":{"S3Uri":"s3://bkt/reports","LocalPath":"/out"}}]},)" +
          R"("JobResources":{"ClusterConfig":{"InstanceCount":1,"InstanceType":"ml.m5.large","VolumeSizeInGB":1}},)" +
          R"("RoleArn":"arn:aws:iam::000000000000:role/kedge"})";
 }
@@ -132,7 +132,7 @@ TEST_F(MonitoringTest, ADefinitionNeedsOneInputThatCanBeRead) {
               "ValidationException", "No devicefleet with name: none");
   ExpectError(
       create(
-          R"("BatchTransformInput":{"DataCapturedDestinationS3Uri":"s3://b/in","LocalPath":"/","DatasetFormat":{"Parquet":{}}})"),
+          R"("BatchTransformInput":{"DataCapturedDestinationS3Uri":"s3://bkt/in","LocalPath":"/","DatasetFormat":{"Parquet":{}}})"),
       "ValidationException", "Parquet");
   server_->quotas().monitoring_definitions = 0;
   ExpectError(server_->Call("CreateDataQualityJobDefinition", Definition("DataQuality", "d")),
@@ -303,7 +303,7 @@ TEST_F(MonitoringTest, AnInlineDefinitionIsOfDataQuality) {
   const std::string inline_definition =
       R"({"MonitoringScheduleName":"s","MonitoringScheduleConfig":{"MonitoringJobDefinition":{
       "MonitoringInputs":[{"EndpointInput":{"EndpointName":"lab","LocalPath":"/in"}}],
-      "MonitoringOutputConfig":{"MonitoringOutputs":[{"S3Output":{"S3Uri":"s3://b/r","LocalPath":"/out"}}]},
+      "MonitoringOutputConfig":{"MonitoringOutputs":[{"S3Output":{"S3Uri":"s3://bkt/r","LocalPath":"/out"}}]},
       "MonitoringResources":{"ClusterConfig":{"InstanceCount":1,"InstanceType":"ml.m5.large","VolumeSizeInGB":1}},
       "MonitoringAppSpecification":{"ImageUri":"kedge"},"Environment":{"A":"b"},
       "RoleArn":"arn:aws:iam::000000000000:role/kedge"}}})";

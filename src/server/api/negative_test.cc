@@ -140,14 +140,13 @@ TEST_F(NegativeTest, EveryConstraintOfEveryOperationIsEnforced) {
   std::vector<Case> cases;
   for (const auto& operation : server_->catalogue().operations()) {
     for (const Violation& violation : ConstraintViolations(operation->input)) {
-      cases.push_back(
-          {.operation = operation.get(),
-           .name = violation.name,
-           .body = json::Write(violation.value),
-           .error = "ValidationException",
-           .wanted = {" validation error", " detected: Value ",
-                      " at '" + violation.path + "' failed to satisfy constraint: Member ",
-                      violation.words}});
+      cases.push_back({.operation = operation.get(),
+                       .name = violation.name,
+                       .body = json::Write(violation.value),
+                       .error = "ValidationException",
+                       .wanted = {" validation error", " detected: Value ",
+                                  " at '" + violation.path + "' failed to satisfy constraint: ",
+                                  violation.words}});
     }
   }
   EXPECT_GE(cases.size(), kConstraintCasesMin);

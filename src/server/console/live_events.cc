@@ -84,15 +84,15 @@ void LiveEvents::Run() {
   while (!stopping_) {
     const auto listeners = listeners_;
     lock.unlock();
-    std::list<std::shared_ptr<Listener>> answered;
     for (const auto& listener : listeners) {
       std::string events = Look(*listener);
       if (events.empty() && listener->looks < kLooksMax) continue;
+      lock.lock();  // its place is free before it knows of its answer, and may come again
+      listeners_.remove(listener);
+      lock.unlock();
       listener->responder(StreamOf(events.empty() ? ": nothing new\n\n" : std::move(events)));
-      answered.push_back(listener);
     }
     lock.lock();
-    for (const auto& listener : answered) listeners_.remove(listener);
     const bool none = listeners_.empty();
     if (none) changed_.wait(lock, [this] { return stopping_ || !listeners_.empty(); });
     // Those who came since the look, as a page that was just opened, do not wait for the next one.

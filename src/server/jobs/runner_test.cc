@@ -332,8 +332,7 @@ class BaselineJobTest : public JobRunTest {
             .store = server_->store(),
             .blobs = server_->blobs(),
             .clock = server_->clock(),
-            .signer = *server_->key().signer,
-            .signing_certificate_pem = server_->key().certificate_pem,
+            .keyring = server_->keyring(),
             .scratch = server_->folder()};
   }
   // Stores an archive of a folder's files as s3://bkt/<name>; gives its bytes.

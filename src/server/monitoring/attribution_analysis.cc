@@ -11,6 +11,7 @@
 #include "ring/worker_process.h"
 #include "runtime/session.h"
 #include "server/jobs/job_files.h"
+#include "server/keys/installed_key.h"
 #include "stats/features/element.h"
 #include "stats/model_monitor/attribution.h"
 
@@ -21,7 +22,7 @@ namespace mm = stats::model_monitor;
 
 constexpr uint64_t kPackageBytesMax = uint64_t{4} << 30;
 constexpr size_t kOrdersDefault = 4;
-constexpr size_t kOrdersMax = 64;
+constexpr size_t kOrderingsMax = 64;
 
 // Targets that this machine runs, best first.
 std::vector<std::string> Targets() {
@@ -66,7 +67,9 @@ class PackagedModel {
  public:
   static Result<PackagedModel> Start(const JobContext& context, const Path& file) {
     trust::TrustedRoots roots;
-    KEDGE_TRY_STATUS(roots.Add(context.signing_certificate_pem));
+    KEDGE_TRY(const InstalledKey key,
+              LoadInstalledKey(context.store, context.keyring, kPackageSigningPurpose));
+    KEDGE_TRY_STATUS(roots.Add(key.certificate_pem));
     KEDGE_TRY(const auto package, package::OpenPackageAt(file, roots));
     KEDGE_TRY(const package::TargetEntry entry, package.SelectTarget(Targets()));
     KEDGE_TRY(const FileDescriptor model, package.OpenFile(entry.model_file));
@@ -220,7 +223,7 @@ Status AttributionAnalysis::Compute() {
   }
   const size_t orders =
       samples_ == 0 ? kOrdersDefault
-                    : std::clamp<size_t>(samples_ / (2 * (features_.size() + 1)), 1, kOrdersMax);
+                    : std::clamp<size_t>(samples_ / (2 * (features_.size() + 1)), 1, kOrderingsMax);
   const std::vector<double> reference = Reference();
   for (size_t label = 0; label < model.labels(); ++label) {
     std::vector<std::vector<double>> values;

@@ -190,7 +190,7 @@ Result<Findings> Execution::DataQuality() {
     baseline = std::move(*read);
   }
   mm::DatasetProfile profile;
-  KEDGE_TRY_STATUS(EachRecord([&](mm::Record&& record) -> Status {
+  const Status read_all = EachRecord([&](mm::Record&& record) -> Status {
     // Rows without names take those of the baseline, by their place.
     const bool rename = !record.named && record.cells.size() == constraints.features.size();
     profile.BeginRow();
@@ -199,7 +199,8 @@ Result<Findings> Execution::DataQuality() {
                                    record.cells[i].second));
     }
     return {};
-  }));
+  });
+  if (!read_all) return read_all.error();
   std::vector<mm::Violation> violations;
   if (constraints_text) violations = Check(constraints, baseline ? &*baseline : nullptr, profile);
   return Findings{.files = {{"statistics.json", mm::WriteStatistics(profile.ToStatistics())},

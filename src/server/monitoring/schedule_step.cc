@@ -170,7 +170,7 @@ Result<LeasedStep> MonitoringStep(store::Store& store, const Clock& clock,
     return {};
   }));
   if (due.empty() && ended.empty()) return LeasedStep::kIdle;
-  KEDGE_TRY_STATUS(store.Write([&](store::Transaction& transaction) -> Status {
+  const Status status = store.Write([&](store::Transaction& transaction) -> Status {
     KEDGE_TRY_STATUS(store::Fence(transaction, lease));
     for (const store::MonitoringSchedule& schedule : due) {
       KEDGE_TRY_STATUS(RunSlot(transaction, schedule.name, now));
@@ -183,7 +183,8 @@ Result<LeasedStep> MonitoringStep(store::Store& store, const Clock& clock,
       }
     }
     return {};
-  }));
+  });
+  if (!status) return status.error();
   if (!due.empty()) executions.JobQueued();
   return LeasedStep::kMore;
 }

@@ -186,7 +186,8 @@ TEST(BaselineBuilder, MakesPrototypesOfEmbeddings) {
   std::normal_distribution<float> normal;
   for (int i = 0; i < 400; ++i) {
     Tensor row(DType::kF32, {1, 8});
-    for (float& x : row.As<float>()) x = normal(random) + static_cast<float>(random() % 4 * 50);
+    const auto centre = static_cast<float>(random() % 4 * 50);
+    for (float& x : row.As<float>()) x = normal(random) + centre;
     const TensorView view = TensorView::Of(row);
     ASSERT_TRUE(builder->Observe({}, {&view, 1}, {}));
   }

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "stats/quality/chi_squared.h"
+#include "stats/evidence/batch_test.h"
 
 namespace kedge::stats::model_monitor {
 namespace {

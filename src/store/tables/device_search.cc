@@ -137,8 +137,8 @@ Result<PageOf<Device>> SearchByHeartbeat(Transaction& transaction, const DeviceS
   registered.Raw("d.kind = '" + std::string(counted::kRegistered) + "'");
   KEDGE_TRY(const Rows count,
             transaction.Query(
-                "SELECT CAST(COALESCE(SUM(n), 0) AS bigint) FROM fleet_counts d" + counted.sql(),
-                counted.parameters()));
+                "SELECT CAST(COALESCE(SUM(n), 0) AS bigint) FROM fleet_counts d" + registered.sql(),
+                registered.parameters()));
   if (count[0].Integer(0) > kSearchExaminedMax) {
     return InvalidArgument("more than " + std::to_string(kSearchExaminedMax) +
                            " devices are not sorted by heartbeat: name a fleet");

@@ -28,11 +28,12 @@ double SumOf(const std::array<float, n>& values) {
 
 }  // namespace
 
-Estimate CorrectByLabels(const QualityReference& reference, std::span<const uint64_t> live_scores,
-                         const LabelledScores& labelled) {
+QualityEstimate CorrectByLabels(const QualityReference& reference,
+                                std::span<const uint64_t> live_scores,
+                                const LabelledScores& labelled) {
   KEDGE_CHECK(static_cast<int>(labelled.rows.size()) == reference.score_bins);
   KEDGE_CHECK(labelled.correct.size() == labelled.rows.size());
-  const Estimate before = EstimateByConfidence(reference, live_scores);
+  const QualityEstimate before = EstimateByConfidence(reference, live_scores);
   const std::vector<double> promised = SharesCorrect(reference);
   double labels = 0, gap = 0, square = 0;
   for (int b = 0; b < reference.score_bins; ++b) {

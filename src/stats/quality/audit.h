@@ -32,8 +32,9 @@ struct LabelledScores {
 
 // The estimate by confidence of all live samples, corrected by the labelled ones; with fewer than
 // 10 labels the uncorrected one. Sizes are reference.score_bins (checked).
-Estimate CorrectByLabels(const QualityReference& reference, std::span<const uint64_t> live_scores,
-                         const LabelledScores& labelled);
+QualityEstimate CorrectByLabels(const QualityReference& reference,
+                                std::span<const uint64_t> live_scores,
+                                const LabelledScores& labelled);
 
 // Evidence that samples of a score bin are right less or more often than the reference's. One
 // thread.

@@ -92,12 +92,12 @@ TEST(RiskDetector, AlarmsForHarmOnly) {
 TEST(CorrectByLabels, MovesTheEstimateToWhatLabelsShow) {
   const QualityReference reference = Reference();
   const std::vector<uint64_t> live = {10000, 14000, 16000};
-  const Estimate before = EstimateByConfidence(reference, live);
+  const QualityEstimate before = EstimateByConfidence(reference, live);
   EXPECT_NEAR(before.value, 0.82, 1e-9);
   // 400 labels: bins 0.2 less often right than promised.
   const std::vector<uint64_t> rows = {100, 140, 160};
   const std::vector<uint64_t> correct = {40, 84, 124};
-  const Estimate after = CorrectByLabels(reference, live, {rows, correct});
+  const QualityEstimate after = CorrectByLabels(reference, live, {rows, correct});
   EXPECT_NEAR(after.value, 0.62, 1e-9);
   EXPECT_LT(after.lower, 0.62);
   EXPECT_GT(after.upper, 0.62);
@@ -130,7 +130,7 @@ TEST(CorrectByLabels, CoversTheTruth) {
           correct[bin] += ok ? 1 : 0;
         }
       }
-      const Estimate estimate = CorrectByLabels(reference, live, {rows, correct});
+      const QualityEstimate estimate = CorrectByLabels(reference, live, {rows, correct});
       covered += estimate.lower <= right / 2000 && right / 2000 <= estimate.upper ? 1 : 0;
     }
     EXPECT_GE(covered, 930);  // 0.95, less three standard errors

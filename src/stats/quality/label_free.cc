@@ -19,7 +19,7 @@ double Sum(std::span<const uint64_t> counts) {
   return static_cast<double>(std::accumulate(counts.begin(), counts.end(), uint64_t{0}));
 }
 
-Estimate Interval(double value, double variance) {
+QualityEstimate Interval(double value, double variance) {
   const double half = kNormal95 * std::sqrt(std::max(variance, 0.0));
   return {.value = std::clamp(value, 0.0, 1.0),
           .lower = std::clamp(value - half, 0.0, 1.0),
@@ -189,8 +189,8 @@ std::vector<double> SharesCorrect(const QualityReference& reference) {
   return filled;
 }
 
-Estimate EstimateByConfidence(const QualityReference& reference,
-                              std::span<const uint64_t> live_scores) {
+QualityEstimate EstimateByConfidence(const QualityReference& reference,
+                                     std::span<const uint64_t> live_scores) {
   KEDGE_CHECK(static_cast<int>(live_scores.size()) == reference.score_bins);
   const double n = Sum(live_scores);
   if (n == 0) return {};

@@ -59,7 +59,7 @@ struct QualityReference {
 Status Validate(const QualityReference& reference);
 
 // A value with its 95 % interval, clamped to [0, 1].
-struct Estimate {
+struct QualityEstimate {
   double value = 0;
   double lower = 0;
   double upper = 1;
@@ -71,12 +71,12 @@ std::vector<double> SharesCorrect(const QualityReference& reference);
 
 // Accuracy of the samples behind `live_scores`, by bin. The interval covers what the reference does
 // not know exactly and that the window is finite. Empty window: value 0, [0, 1].
-Estimate EstimateByConfidence(const QualityReference& reference,
-                              std::span<const uint64_t> live_scores);
+QualityEstimate EstimateByConfidence(const QualityReference& reference,
+                                     std::span<const uint64_t> live_scores);
 
 struct LabelShift {
   std::vector<double> weights;  // live share / reference share of each true class, >= 0
-  Estimate accuracy;
+  QualityEstimate accuracy;
   double score_p_value = 1;  // of the live scores under the mixture of classes with these weights
 };
 
@@ -89,9 +89,9 @@ Result<LabelShift> EstimateByClasses(const QualityReference& reference,
 enum class Shift : uint8_t { kNone, kLabel, kCovariate };
 
 struct AccuracyEstimate {
-  Estimate accuracy;  // the one that the counts allow
-  Estimate by_confidence;
-  Estimate by_classes;  // [0, 1] where the confusion matrix does not allow it
+  QualityEstimate accuracy;  // the one that the counts allow
+  QualityEstimate by_confidence;
+  QualityEstimate by_classes;  // [0, 1] where the confusion matrix does not allow it
   Shift shift = Shift::kNone;
   // Over 5 % of the samples have scores that hardly any reference row backs: neither estimate has a
   // ground. (That the two estimates disagree is no sign: under covariate shift BBSE is wrong and

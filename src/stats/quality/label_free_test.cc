@@ -42,11 +42,12 @@ TEST(QualityReference, RefusesTablesThatContradictEachOther) {
 
 TEST(EstimateByConfidence, WeighsTheBinsByLiveSamples) {
   const std::vector<uint64_t> live = {100, 0, 300};
-  const Estimate estimate = EstimateByConfidence(TwoClasses(), live);
+  const QualityEstimate estimate = EstimateByConfidence(TwoClasses(), live);
   EXPECT_NEAR(estimate.value, (100 * 0.6 + 300 * 0.975) / 400, 1e-12);
   EXPECT_LT(estimate.lower, estimate.value);
   EXPECT_GT(estimate.upper, estimate.value);
-  const Estimate nothing = EstimateByConfidence(TwoClasses(), std::vector<uint64_t>{0, 0, 0});
+  const QualityEstimate nothing =
+      EstimateByConfidence(TwoClasses(), std::vector<uint64_t>{0, 0, 0});
   EXPECT_EQ(nothing.lower, 0);
   EXPECT_EQ(nothing.upper, 1);
 }

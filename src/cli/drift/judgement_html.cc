@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <numeric>
 
+#include "base/xml.h"
 #include "cli/drift/judgement.h"
 
 namespace kedge::cli {
@@ -33,29 +34,6 @@ svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font:10px sys
 .axis{stroke:var(--line)}.path{fill:none;stroke:var(--now);stroke-width:2}
 a{color:inherit}@media(max-width:560px){.cards{grid-template-columns:1fr}}
 )";
-
-std::string Escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 template <class... Arguments>
 std::string Format(const char* format, Arguments... arguments) {
@@ -103,7 +81,7 @@ std::string Histogram(const FeatureJudgement& judged) {
     svg += Format("<rect class=\"now\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">",
                   x + 2, now, std::max(1.0, step - 4), kBottom - now);
     svg +=
-        "<title>" + Escape(judged.bin_names[i]) +
+        "<title>" + EscapeXml(judged.bin_names[i]) +
         Format(": %llu of %llu, reference %.2f %%</title></rect>",
                static_cast<unsigned long long>(judged.current[i]),
                static_cast<unsigned long long>(judged.values), ShareOf(judged.reference, i) * 100);
@@ -112,10 +90,10 @@ std::string Histogram(const FeatureJudgement& judged) {
   svg += "<path class=\"ref\" d=\"" + line + "\"/>";
   svg += Format("<line class=\"axis\" x1=\"%g\" y1=\"%g\" x2=\"%g\" y2=\"%g\"/>", kLeft, kBottom,
                 kWidth, kBottom);
-  svg +=
-      Format("<text x=\"%g\" y=\"126\">%s</text>", kLeft, Escape(judged.bin_names.front()).c_str());
+  svg += Format("<text x=\"%g\" y=\"126\">%s</text>", kLeft,
+                EscapeXml(judged.bin_names.front()).c_str());
   svg += Format("<text x=\"%g\" y=\"126\" text-anchor=\"end\">%s</text>", kWidth,
-                Escape(judged.bin_names.back()).c_str());
+                EscapeXml(judged.bin_names.back()).c_str());
   return svg + "</svg>";
 }
 
@@ -149,7 +127,8 @@ std::string Row(const FeatureJudgement& judged, size_t index) {
   const stats::Estimate& distance = judged.distances[static_cast<size_t>(
       judged.categorical ? stats::Distance::kLInfinity : stats::Distance::kKs)];
   const stats::Estimate& psi = judged.distances[static_cast<size_t>(stats::Distance::kPsi)];
-  std::string row = Format("<tr><td><a href=\"#f%zu\">", index) + Escape(judged.name) + "</a></td>";
+  std::string row =
+      Format("<tr><td><a href=\"#f%zu\">", index) + EscapeXml(judged.name) + "</a></td>";
   row += Format("<td>%llu</td><td>%llu</td><td>%llu</td>",
                 static_cast<unsigned long long>(judged.values),
                 static_cast<unsigned long long>(judged.nulls),
@@ -165,7 +144,7 @@ std::string Row(const FeatureJudgement& judged, size_t index) {
 }
 
 std::string Card(const FeatureJudgement& judged, size_t index) {
-  std::string card = Format("<section id=\"f%zu\"><h2>", index) + Escape(judged.name) +
+  std::string card = Format("<section id=\"f%zu\"><h2>", index) + EscapeXml(judged.name) +
                      Format("<span class=\"verdict %s\">%s</span></h2><p>",
                             std::string(VerdictClass(judged.verdict)).c_str(),
                             std::string(DriftVerdictName(judged.verdict)).c_str());
@@ -192,8 +171,8 @@ std::string ToHtml(const DataJudgement& judgement, const std::string& title) {
       });
   std::string html = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">";
   html += "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>" +
-          Escape(title) + "</title><style>" + std::string(kStyle) + "</style><main><h1>" +
-          Escape(title) + "</h1><p class=\"lead\">";
+          EscapeXml(title) + "</title><style>" + std::string(kStyle) + "</style><main><h1>" +
+          EscapeXml(title) + "</h1><p class=\"lead\">";
   html += named == 0 ? Format("No drift in %zu features", judgement.features.size())
                      : Format("%lld of %zu features drifted", static_cast<long long>(named),
                               judgement.features.size());
@@ -216,7 +195,7 @@ std::string ToHtml(const DataJudgement& judgement, const std::string& title) {
   for (const size_t i : order) html += Card(judgement.features[i], i);
   html += "</div><p class=\"lead\">Bars: this data. Grey line: the reference.</p>";
   for (const std::string& note : judgement.notes)
-    html += "<p class=\"lead\">" + Escape(note) + "</p>";
+    html += "<p class=\"lead\">" + EscapeXml(note) + "</p>";
   return html + "</main></html>\n";
 }
 

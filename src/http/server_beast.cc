@@ -134,6 +134,18 @@ class ResponderState {
   std::shared_ptr<const ErrorBody> error_body_;  // shared: may outlive the server
 };
 
+// When a file was last changed, as one text; "" if it is not there.
+std::string StampOf(const Path& file) {
+  struct stat found{};
+  if (::stat(file.c_str(), &found) != 0) return "";
+  return std::to_string(found.st_ino) + " " + std::to_string(found.st_size) + " " +
+         std::to_string(found.st_mtim.tv_sec) + "." + std::to_string(found.st_mtim.tv_nsec);
+}
+
+std::string StampOf(const ServerTls& tls) {
+  return StampOf(tls.certificate_file) + StampOf(tls.key_file);
+}
+
 class BeastServer final : public Server {
  public:
   BeastServer(const ServerOptions& options, Handler handler, ErrorBody error_body)
@@ -147,6 +159,7 @@ class BeastServer final : public Server {
         handshake_pool_(options.tls ? options.tls->handshake_threads : 0,
                         options.tls ? options.tls->handshakes_max : 0),
         file_poll_(loop_),
+        files_seen_(options.tls ? StampOf(*options.tls) : ""),
         budget_(std::make_shared<BodyBudget>(options.bodies_in_memory_max)) {}
   ~BeastServer() override { Stop(std::chrono::milliseconds(0)); }
 
@@ -206,6 +219,8 @@ class BeastServer final : public Server {
   HandlerPool pool_;
   HandlerPool handshake_pool_;  // signatures take a millisecond: too long for the loop
   asio::steady_timer file_poll_;
+  // Of before the files were first read, so that no change in between is missed; then the loop's.
+  std::string files_seen_;
   uint16_t port_ = 0;
   std::thread thread_;
 
@@ -369,26 +384,17 @@ Status BeastServer::ReloadTls() {
   return {};
 }
 
-// When a file was last changed, as one text; "" if it is not there.
-std::string StampOf(const Path& file) {
-  struct stat found{};
-  if (::stat(file.c_str(), &found) != 0) return "";
-  return std::to_string(found.st_ino) + " " + std::to_string(found.st_size) + " " +
-         std::to_string(found.st_mtim.tv_sec) + "." + std::to_string(found.st_mtim.tv_nsec);
-}
-
 // Takes new files without a signal. A pair that does not fit together (only one of the two has been
 // written yet) is refused, and looked at again at the next change.
 asio::awaitable<void> BeastServer::WatchFiles() {
   const ServerTls& tls = *options_.tls;
-  std::string seen = StampOf(tls.certificate_file) + StampOf(tls.key_file);
   while (!stopping_) {
     error_code cancelled;
     file_poll_.expires_after(tls.file_poll);
     co_await file_poll_.async_wait(Into(cancelled));
-    const std::string now = StampOf(tls.certificate_file) + StampOf(tls.key_file);
-    if (cancelled || now == seen) continue;
-    seen = now;
+    std::string now = StampOf(tls);
+    if (cancelled || now == files_seen_) continue;
+    files_seen_ = std::move(now);
     if (const Status status = ReloadTls(); !status) {
       LogError("the new TLS certificate is not used", {{"error", status.error().message}});
     } else {

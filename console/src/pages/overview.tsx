@@ -98,7 +98,7 @@ function Latest() {
         page.Events.length === 0 ? <div class="in muted">Nothing has happened yet.</div> :
           <table><thead class="sr"><tr><th scope="col">Severity</th><th scope="col">Event</th><th scope="col">When</th></tr></thead>
             <tbody>{page.Events.map((e) => (
-              <tr key={e.EventId}><td><Mark state={e.Severity} /></td><td>{e.Kind}{e.Message ? `: ${e.Message}` : ""}</td><td class="num"><Time at={e.Time} /></td></tr>
+              <tr key={e.EventId}><td><Mark state={e.Severity} /></td><td><span class="wrap">{e.Kind}{e.Message ? `: ${e.Message}` : ""}</span></td><td class="num"><Time at={e.Time} /></td></tr>
             ))}</tbody></table>
       )}</Await>
     </Card>

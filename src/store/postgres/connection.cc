@@ -32,7 +32,8 @@ constexpr const char* kSession =
     "SET standard_conforming_strings = on; SET client_min_messages = warning";
 
 constexpr const char* kBeginWrite = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-constexpr const char* kTakeTurn = "SELECT pg_advisory_xact_lock(323284649797)";  // "KEDGE"
+constexpr const char* kTakeTurn = "SELECT pg_advisory_xact_lock(323284649797)";
+static_assert(kTurn == 323284649797);
 constexpr const char* kBeginRead = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 constexpr const char* kNothingFollows = "a statement of this work failed before";

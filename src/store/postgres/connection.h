@@ -20,6 +20,8 @@ namespace kedge::store::postgres {
 
 // A node that is frozen inside a transaction must not keep others from writing.
 constexpr std::chrono::seconds kStillnessMax{5};
+// The advisory lock that is a writer's turn: "KEDGE".
+constexpr int64_t kTurn = 323284649797;
 
 // One thread at a time.
 class Connection final : public Transaction {

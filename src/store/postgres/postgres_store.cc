@@ -10,7 +10,8 @@
 // While another node holds the turn, this node's next batch gathers, so the turn costs latency, not
 // throughput: 64 threads of single-row works made 139 to 369 works a second through one node and
 // 312 to 560 through two (PostgreSQL 15 and both on two busy cores; its fsync is what limits).
-// A node that is stopped inside its transaction is thrown out by the server after 5 s.
+// A node that is stopped inside its transaction is thrown out after 5 s, by the server or by
+// another node (turn_watch.h).
 //
 // A lost connection fails the batch: if it broke during the commit, nobody knows whether the writes
 // are stored, so nobody is told success. The next batch connects again.
@@ -26,6 +27,7 @@
 #include "store/pool.h"
 #include "store/postgres/connection.h"
 #include "store/postgres/notifications.h"
+#include "store/postgres/turn_watch.h"
 #include "store/write_queue.h"
 
 namespace kedge::store {
@@ -80,6 +82,7 @@ class PostgresStore final : public Store {
  public:
   PostgresStore(PostgresOptions options, std::unique_ptr<Connection> writer)
       : connector_(options.url, options.stillness_max),
+        turn_watch_([this] { return connector_.Connect(); }, options.stillness_max),
         notifications_(options.url, [this](std::string_view channel) { Hear(channel); }),
         writer_(std::move(writer)),
         queue_([this](std::vector<QueuedWrite>& batch) { CommitBatch(batch); }) {}
@@ -100,6 +103,7 @@ class PostgresStore final : public Store {
   Status RunWork(QueuedWrite& write);
 
   Connector connector_;
+  postgres::TurnWatch turn_watch_;
   postgres::Notifications notifications_;
   Pool<Connection> readers_{kReadersMax};
   std::unique_ptr<Connection> writer_;  // the queue's thread's; null or lost: to be made

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <future>
 #include <gtest/gtest.h>
+#include <libpq-fe.h>
 #include <thread>
 
 #include "store/migrate.h"
@@ -263,6 +264,31 @@ TEST_F(PostgresStoreTest, HintsAreHeardAgainAfterTheServerWasKilled) {
   ASSERT_TRUE((*server)->Kill());
   ASSERT_TRUE((*server)->StartAgain());
   EXPECT_TRUE(IsHeard(**one, **other, "after"));
+}
+
+// A node that is frozen while it sends: the server has begun to run its statements and waits for
+// the end of the row of them, so it counts as active, and no timeout of the server's ends it.
+TEST_F(PostgresStoreTest, ANodeFrozenWhileItSendsLosesItsTurn) {
+  auto opened = OpenPostgresStore({.url = url_, .stillness_max = std::chrono::seconds(1)});
+  ASSERT_TRUE(opened) << opened.error().message;
+  const std::unique_ptr<PGconn, decltype(&PQfinish)> frozen(PQconnectdb(url_.c_str()), &PQfinish);
+  ASSERT_EQ(PQstatus(frozen.get()), CONNECTION_OK);
+  ASSERT_EQ(PQenterPipelineMode(frozen.get()), 1);
+  const std::string take = "SELECT pg_advisory_xact_lock(" + std::to_string(postgres::kTurn) + ")";
+  for (const char* sql : {"BEGIN", take.c_str()}) {
+    ASSERT_EQ(PQsendQueryParams(frozen.get(), sql, 0, nullptr, nullptr, nullptr, nullptr, 0), 1);
+  }
+  ASSERT_EQ(PQsendFlushRequest(frozen.get()), 1);
+  ASSERT_EQ(PQflush(frozen.get()), 0);
+  for (int i = 0; i < 2; ++i) {  // both have run: it has the turn
+    const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQgetResult(frozen.get()), &PQclear);
+    ASSERT_NE(result, nullptr);
+    EXPECT_NE(PQresultStatus(result.get()), PGRES_FATAL_ERROR);
+    PQgetResult(frozen.get());  // the null between two statements
+  }
+  const Status written = AddFleet(**opened, "after");
+  EXPECT_TRUE(written) << written.error().message;
+  EXPECT_TRUE(*HasFleet(**opened, "after"));
 }
 
 }  // namespace
